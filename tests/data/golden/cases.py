@@ -1,0 +1,95 @@
+# What the golden checkpoints are: each case names the features that only it has. Data, and the
+# block types of the GGUF files; make_goldens.py does the work.
+from gguf import GGMLQuantizationType as Type
+
+from tiny_tokenizers import byte_level, sentencepiece
+
+
+def config(model_type, architecture, **more):
+    """The keys that every config.json here has, in the words of published checkpoints."""
+    common = dict(
+        architectures=[architecture], model_type=model_type, hidden_act="silu", hidden_size=32,
+        intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        vocab_size=300, max_position_embeddings=4096, rms_norm_eps=1e-5, rope_theta=10000.0,
+        rope_scaling=None, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2,
+        use_cache=True)
+    return common | more
+
+
+LLAMA3_SCALING = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                      original_max_position_embeddings=64)
+
+HUGGING_FACE_CASES = [
+    dict(name="llama_gqa", dtype="f32", tokenizer=sentencepiece,
+         about="llama: grouped-query attention 4/2, own head, SentencePiece-style tokenizer",
+         config=config("llama", "LlamaForCausalLM", vocab_size=360, torch_dtype="float32")),
+    dict(name="llama3_rope_tied", dtype="bf16",
+         about="llama: rope scaling llama3, tied head, 3 query heads over 1, odd width 48",
+         config=config("llama", "LlamaForCausalLM", hidden_size=48, num_attention_heads=3,
+                       num_key_value_heads=1, head_dim=16, intermediate_size=80,
+                       rope_theta=500000.0, rope_scaling=LLAMA3_SCALING,
+                       tie_word_embeddings=True, eos_token_id=[2, 0], dtype="bfloat16")),
+    dict(name="llama_linear_bias", dtype="f16",
+         about="llama: rope scaling linear, a bias on every projection of attention and MLP",
+         config=config("llama", "LlamaForCausalLM", attention_bias=True, mlp_bias=True,
+                       rope_scaling=dict(type="linear", factor=4.0), torch_dtype="float16")),
+    dict(name="llama_mha", dtype="bf16",
+         about="llama: as many key heads as query heads, rope in the newer form rope_parameters, "
+               "an epsilon of the norms that is large enough to be seen",
+         config={key: value for key, value in config(
+             "llama", "LlamaForCausalLM", num_key_value_heads=4, rms_norm_eps=0.01,
+             dtype="bfloat16", rope_parameters=dict(rope_type="default", rope_theta=20000.0)
+             ).items()
+             if key not in ("rope_theta", "rope_scaling")}),
+    dict(name="mistral", dtype="f16",
+         about="mistral: head_dim 16 where hidden / heads is 8, no sliding window",
+         config=config("mistral", "MistralForCausalLM", head_dim=16, sliding_window=None,
+                       rope_theta=1000000.0, torch_dtype="float16")),
+    dict(name="qwen2", dtype="bf16", shards=2, tokenizer=byte_level,
+         about="qwen2: bias on query, key and value, two files with an index, byte-level tokenizer",
+         config=config("qwen2", "Qwen2ForCausalLM", vocab_size=360, rms_norm_eps=1e-6,
+                       rope_theta=1000000.0, sliding_window=64, use_sliding_window=False,
+                       max_window_layers=2, bos_token_id=0, torch_dtype="bfloat16")),
+    dict(name="qwen3", dtype="bf16",
+         about="qwen3: a norm on every query and key head, head_dim 16 where hidden / heads is 8, "
+               "tied head",
+         config=config("qwen3", "Qwen3ForCausalLM", head_dim=16, attention_bias=False,
+                       rms_norm_eps=1e-6, rope_theta=1000000.0, tie_word_embeddings=True,
+                       bos_token_id=0, dtype="bfloat16")),
+]
+BY_NAME = {case["name"]: case["config"] for case in HUGGING_FACE_CASES}
+
+# Rows of 64 numbers cannot hold K blocks of 256, so attn_output and ffn_down take the plain types.
+MIXED = {
+    "token_embd.weight": Type.Q6_K,
+    "blk.0.attn_q.weight": Type.Q4_K, "blk.1.attn_q.weight": Type.Q4_0,
+    "blk.0.attn_k.weight": Type.Q5_K, "blk.1.attn_k.weight": Type.Q8_0,
+    "blk.0.attn_v.weight": Type.Q6_K, "blk.1.attn_v.weight": Type.Q4_1,
+    "blk.0.attn_output.weight": Type.Q4_0, "blk.1.attn_output.weight": Type.Q8_0,
+    "blk.0.ffn_gate.weight": Type.Q4_1, "blk.1.ffn_gate.weight": Type.Q4_K,
+    "blk.0.ffn_up.weight": Type.Q5_0, "blk.1.ffn_up.weight": Type.Q6_K,
+    "blk.0.ffn_down.weight": Type.Q5_1, "blk.1.ffn_down.weight": Type.BF16,
+}
+
+GGUF_CASES = [
+    dict(name="llama_f16", source="llama_gqa", config=BY_NAME["llama_gqa"], pre="default",
+         tokenizer=sentencepiece, kind_of=lambda name: Type.F16,
+         about="GGUF v3, llama in F16 with interleaved query and key rows, tokenizer 'llama'"),
+    dict(name="llama3_rope_bf16", source="llama3_rope_tied", pre="smollm",
+         config=BY_NAME["llama3_rope_tied"], tokenizer=byte_level,
+         kind_of=lambda name: Type.BF16,
+         about="GGUF v3, llama in BF16 with rope_freqs.weight and a tied head"),
+    dict(name="qwen2_q8_0", source="qwen2", config=BY_NAME["qwen2"], pre="qwen2", version=2,
+         tokenizer=byte_level, kind_of=lambda name: Type.Q8_0,
+         about="GGUF v2, qwen2 in Q8_0, rows as they are, F32 biases"),
+    dict(name="qwen3_bf16", source="qwen3", config=BY_NAME["qwen3"],
+         pre="qwen2", tokenizer=byte_level, kind_of=lambda name: Type.BF16,
+         about="GGUF v3, qwen3 in BF16 with query and key norms, key_length given, tied head"),
+    dict(name="llama_mixed", dtype="f32", pre="smollm", tokenizer=byte_level,
+         kind_of=lambda name: MIXED[name],
+         config=config("llama", "LlamaForCausalLM", hidden_size=256, num_attention_heads=4,
+                       num_key_value_heads=2, head_dim=16, intermediate_size=64,
+                       vocab_size=320, tie_word_embeddings=True, torch_dtype="float32"),
+         about="GGUF v3, llama with a different block type in every matrix: Q4_0, Q4_1, Q5_0, "
+               "Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, BF16; tokenizer 'gpt2' as SmolLM's"),
+]
