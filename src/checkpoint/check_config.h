@@ -1,0 +1,16 @@
+// The rules that a ModelConfig keeps, whatever it was read from.
+#pragma once
+
+#include "checkpoint/model_config.h"
+#include "ovenbird/result.hpp"
+
+namespace ovenbird {
+
+/// What a source may be, for messages that refuse one.
+inline constexpr char kArchitecturesSupported[] = "supported are llama, mistral, qwen2 and qwen3";
+
+/// Counts within base/limits.h, heads that divide, an even head size, a rotation that can be
+/// computed. Errors: kCorrupt.
+Status check_config(const ModelConfig& config);
+
+}  // namespace ovenbird

@@ -1,0 +1,126 @@
+// A Hugging Face directory as a Checkpoint.
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/hugging_face_config.h"
+#include "checkpoint/hugging_face_files.h"
+#include "checkpoint/sources.h"
+#include "checkpoint/weight_table.h"
+
+namespace ovenbird {
+namespace {
+
+struct ConfigTexts {
+  std::string config;
+  std::string generation;
+};
+
+class HuggingFaceCheckpoint : public Checkpoint {
+ public:
+  HuggingFaceCheckpoint(std::vector<MappedFile> files, ModelConfig config, WeightTable weights,
+                        ConfigTexts texts, TokenizerFiles tokenizer)
+      : files_(std::move(files)),
+        weights_(std::move(weights)),
+        texts_(std::move(texts)),
+        tokenizer_(std::move(tokenizer)) {
+    config_ = std::move(config);
+  }
+
+  const Tensor* find(Weight weight, uint32_t layer) const override {
+    return weights_.find(weight, layer);
+  }
+
+  void release(const Tensor& tensor) const override {
+    for (const MappedFile& file : files_) {
+      if (tensor.bytes.data() < file.bytes().data()) continue;
+      if (tensor.bytes.data() >= file.bytes().data() + file.bytes().size()) continue;
+      file.release(tensor.bytes);
+    }
+  }
+
+  std::string config_json() const override { return texts_.config; }
+  std::string generation_config_json() const override { return texts_.generation; }
+
+  const std::variant<TokenizerFiles, GgufVocabulary>& tokenizer() const override {
+    return tokenizer_;
+  }
+
+  std::string description() const override {
+    const std::string files =
+        files_.size() == 1 ? "1 file" : std::to_string(files_.size()) + " files";
+    return "safetensors, " + std::string(name_of(config_.architecture)) + ", " +
+           name_of(main_type(weights_.tensors())) + ", " + files;
+  }
+
+ private:
+  std::vector<MappedFile> files_;
+  WeightTable weights_;
+  ConfigTexts texts_;
+  std::variant<TokenizerFiles, GgufVocabulary> tokenizer_;
+};
+
+Result<ConfigTexts> read_config_texts(const std::filesystem::path& directory) {
+  auto config = read_text(directory / "config.json", limits::kConfigBytesMax);
+  if (!config) return Failure{config.error()};
+  if (config->empty()) {
+    return fail(Code::kNotFound,
+                "it has no config.json (give a Hugging Face checkpoint, or a .gguf file itself)");
+  }
+  auto generation = read_text(directory / "generation_config.json", limits::kConfigBytesMax);
+  if (!generation) return Failure{generation.error()};
+  return ConfigTexts{*std::move(config), *std::move(generation)};
+}
+
+Result<HuggingFaceModel> read_model(const ConfigTexts& texts) {
+  const auto config = parse_json(texts.config, {.bytes_max = limits::kConfigBytesMax});
+  if (!config) return fail_in("config.json", config.error());
+  nlohmann::json generation;
+  if (!texts.generation.empty()) {
+    auto parsed = parse_json(texts.generation, {.bytes_max = limits::kConfigBytesMax});
+    if (!parsed) return fail_in("generation_config.json", parsed.error());
+    if (!parsed->is_object()) {
+      return fail(Code::kCorrupt, "generation_config.json is no JSON object");
+    }
+    generation = *std::move(parsed);
+  }
+  return hugging_face_model(*config, generation);
+}
+
+Result<TokenizerFiles> read_tokenizer(const std::filesystem::path& directory) {
+  TokenizerFiles files;
+  const std::pair<const char*, std::string*> wanted[] = {
+      {"tokenizer.json", &files.tokenizer_json},
+      {"tokenizer_config.json", &files.tokenizer_config_json},
+      {"chat_template.jinja", &files.chat_template},
+  };
+  for (const auto& [name, text] : wanted) {
+    auto read = read_text(directory / name, limits::kJsonBytesMax);
+    if (!read) return Failure{read.error()};
+    *text = *std::move(read);
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Checkpoint>> open_hugging_face(const std::filesystem::path& directory) {
+  auto texts = read_config_texts(directory);
+  if (!texts) return Failure{texts.error()};
+  auto model = read_model(*texts);
+  if (!model) return Failure{model.error()};
+  auto opened = open_safetensors(directory);
+  if (!opened) return Failure{opened.error()};
+  auto weights = WeightTable::bind(model->config, model->weights, NameStyle::kHuggingFace,
+                                   std::move(opened->tensors));
+  if (!weights) return Failure{weights.error()};
+  auto tokenizer = read_tokenizer(directory);
+  if (!tokenizer) return Failure{tokenizer.error()};
+  return std::unique_ptr<Checkpoint>(std::make_unique<HuggingFaceCheckpoint>(
+      std::move(opened->files), std::move(model->config), *std::move(weights), *std::move(texts),
+      *std::move(tokenizer)));
+}
+
+}  // namespace ovenbird
