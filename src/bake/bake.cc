@@ -1,0 +1,185 @@
+// The order of a bake: weights, rotary tables, graphs, small files, manifest, rename.
+#include "bake/bake.h"
+
+#include <algorithm>
+#include <cmath>
+#include <openvino/core/except.hpp>
+#include <openvino/core/version.hpp>
+
+#include "bake/ir_writer.h"
+#include "bake/step_graph.h"
+#include "base/mapped_file.h"
+#include "bundle/config_json.h"
+
+namespace ovenbird {
+namespace {
+
+constexpr uint32_t kWindowWidth = 128;  // the plain fixed window
+constexpr uint32_t kChunkWidth = 128;   // prefill: wide enough that weights are read rarely
+constexpr uint32_t kDraftWidth = 8;     // verifying drafts: what an NPU does nearly for free
+
+StepShape shape_of(const GraphInfo& graph) {
+  return {.width = graph.width,
+          .open_width = graph.open_width,
+          .past = graph.past,
+          .open_past = graph.open_past,
+          .logit_rows = graph.logit_rows};
+}
+
+std::vector<Port> ports_of(const ov::OutputVector& values) {
+  std::vector<Port> ports;
+  for (const ov::Output<ov::Node>& value : values) {
+    Port port{.name = value.get_any_name(), .type = value.get_element_type().get_type_name()};
+    for (const ov::Dimension& dimension : value.get_partial_shape()) {
+      port.shape.push_back(dimension.is_static() ? dimension.get_length() : -1);
+    }
+    ports.push_back(std::move(port));
+  }
+  return ports;
+}
+
+/// Appends [positions, head_dim / 2] cosines and sines.
+Status write_rotary_tables(const ModelConfig& config, uint32_t positions, BundleFile& file,
+                           StoredWeights& stored) {
+  const std::vector<double> frequencies = rope_frequencies(config);
+  std::vector<float> cos, sin;
+  for (uint32_t position = 0; position < positions; ++position) {
+    for (const double frequency : frequencies) {
+      cos.push_back(static_cast<float>(std::cos(position * frequency)));
+      sin.push_back(static_cast<float>(std::sin(position * frequency)));
+    }
+  }
+  const std::pair<const char*, const std::vector<float>*> tables[] = {{kRopeCosName, &cos},
+                                                                      {kRopeSinName, &sin}};
+  for (const auto& [name, table] : tables) {
+    if (Status aligned = file.align(64); !aligned) return aligned;
+    const auto bytes = std::as_bytes(std::span(*table));
+    stored.blobs[name] = {.type = StoredType::kF32,
+                          .shape = {positions, frequencies.size()},
+                          .offset = file.bytes(),
+                          .bytes = bytes.size()};
+    if (Status done = file.append(bytes); !done) return done;
+  }
+  return ok();
+}
+
+/// Builds and writes every graph; fills in their inputs and outputs.
+Status write_graphs(const BakeJob& job, const StoredWeights& stored, BundleFile& weights,
+                    BundleWriter& writer, std::vector<GraphInfo>& graphs) {
+  if (Status flushed = weights.flush(); !flushed) return flushed;
+  const Result<MappedFile> mapped = MappedFile::open(weights.path());
+  if (!mapped) return Failure{mapped.error()};
+  const GraphSource source{.config = job.checkpoint.config(),
+                           .stored = stored,
+                           .weights = mapped->bytes(),
+                           .cache_type = job.options.cache};
+  IrWriter ir(stored, weights);
+  for (GraphInfo& graph : graphs) {
+    if (job.progress && !job.progress(source_bytes(job.checkpoint))) {
+      return fail(Code::kInterrupted, "bake: interrupted; nothing was written");
+    }
+    const std::shared_ptr<ov::Model> model = build_step_graph(source, shape_of(graph));
+    graph.inputs = ports_of(model->inputs());
+    graph.outputs = ports_of(model->outputs());
+    const Result<std::string> text = ir.write(model);
+    if (!text) return Failure{text.error()};
+    if (Status added = writer.add_whole(graph.file, *text); !added) return added;
+  }
+  return ok();
+}
+
+ModelFacts facts_of(const Checkpoint& checkpoint) {
+  const ModelConfig& config = checkpoint.config();
+  return {.architecture = name_of(config.architecture),
+          .description = checkpoint.description(),
+          .layers = config.layers,
+          .hidden = config.hidden,
+          .heads = config.heads,
+          .kv_heads = config.kv_heads,
+          .head_dim = config.head_dim,
+          .vocabulary = config.vocabulary,
+          .context = config.context,
+          .rope_frequencies = rope_frequencies(config),
+          .bos_ids = config.bos_ids,
+          .eos_ids = config.eos_ids};
+}
+
+Status write_small_files(const BakeJob& job, BundleWriter& writer) {
+  const Result<std::string> config = config_without_cache(job.checkpoint.config_json());
+  if (!config) return Failure{config.error()};
+  if (Status added = writer.add_whole("config.json", *config); !added) return added;
+  const std::string generation = job.checkpoint.generation_config_json();
+  if (!generation.empty()) {
+    if (Status added = writer.add_whole("generation_config.json", generation); !added) return added;
+  }
+  for (const ExtraFile& file : job.extra_files) {
+    if (Status added = writer.add_whole(file.name, file.content); !added) return added;
+  }
+  return ok();
+}
+
+Result<Manifest> write_bundle(const BakeJob& job) {
+  Result<BundleWriter> writer = BundleWriter::create(job.target, job.replace);
+  if (!writer) return Failure{writer.error()};
+  Result<BundleFile> weights = writer->add(kWeightsName);
+  if (!weights) return Failure{weights.error()};
+
+  WeightsWriter weights_writer(job.checkpoint, job.options, *weights, job.progress);
+  Result<StoredWeights> stored = weights_writer.write();
+  if (!stored) return Failure{stored.error()};
+  const ModelConfig& config = job.checkpoint.config();
+  const uint32_t past = std::min(job.options.context, config.context);
+  const uint32_t positions = std::max(past + kChunkWidth, kWindowWidth);
+  if (Status done = write_rotary_tables(config, positions, *weights, *stored); !done) {
+    return Failure{done.error()};
+  }
+  Manifest manifest{
+      .baked_by = std::string("ovenbird " OVENBIRD_VERSION ", OpenVINO ") +
+                  ov::get_openvino_version().buildNumber,
+      .target = job.options.target,
+      .cache_type = job.options.cache,
+      .model = facts_of(job.checkpoint),
+      .graphs = planned_graphs(past),
+      .weights = weights_writer.summary()};
+  if (Status done = write_graphs(job, *stored, *weights, *writer, manifest.graphs); !done) {
+    return Failure{done.error()};
+  }
+  if (Status closed = writer->close(std::move(*weights)); !closed) return Failure{closed.error()};
+  if (Status done = write_small_files(job, *writer); !done) return Failure{done.error()};
+  if (Status done = writer->commit(manifest); !done) return Failure{done.error()};
+  return manifest;
+}
+
+}  // namespace
+
+std::vector<GraphInfo> planned_graphs(uint32_t past) {
+  const std::string suffix = "_p" + std::to_string(past) + ".xml";
+  return {
+      {.file = kWindowGraphName, .plan = "window", .width = kWindowWidth},
+      {.file = "step_w1" + suffix, .plan = "cached", .width = 1, .past = past},
+      {.file = "step_w8" + suffix, .plan = "cached", .width = kDraftWidth, .past = past},
+      // Prefill wants the newest row's logits only: the others' cost a fifth of the step.
+      {.file = "step_w128" + suffix,
+       .plan = "cached",
+       .width = kChunkWidth,
+       .past = past,
+       .logit_rows = 1},
+      {.file = "step_open" + suffix,
+       .plan = "cached",
+       .width = kChunkWidth,
+       .open_width = true,
+       .past = past,
+       .logit_rows = kDraftWidth},
+      {.file = "dynamic.xml", .plan = "dynamic", .open_width = true, .open_past = true}};
+}
+
+Result<Manifest> bake(const BakeJob& job) {
+  if (Status valid = validate(job.options); !valid) return Failure{valid.error()};
+  try {
+    return write_bundle(job);
+  } catch (const ov::Exception& thrown) {
+    return fail(Code::kInternal, std::string("bake: OpenVINO: ") + thrown.what());
+  }
+}
+
+}  // namespace ovenbird

@@ -1,0 +1,39 @@
+// Stage 2, bake. In: a checkpoint. Out: a bundle, whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "bake/options.h"
+#include "bake/weights_writer.h"
+#include "bundle/manifest.h"
+#include "checkpoint/checkpoint.h"
+#include "ovenbird/result.hpp"
+
+namespace ovenbird {
+
+/// A file that goes into the bundle as it is (the tokenizer, the chat template).
+struct ExtraFile {
+  std::string name;
+  std::string content;
+};
+
+struct BakeJob {
+  const Checkpoint& checkpoint;
+  BakeOptions options;
+  std::filesystem::path target;
+  bool replace = false;  // an existing bundle at `target`
+  std::vector<ExtraFile> extra_files;
+  BakeProgress progress;  // may be empty
+};
+
+/// Writes weights, step graphs, config files and manifest.
+/// Errors: kInvalidArgument (options, target), kCorrupt (weights), kIo, kInterrupted; nothing is
+/// then left at `target` that was not there before.
+Result<Manifest> bake(const BakeJob& job);
+
+/// The step graphs of a bundle, as the manifest will list them; inputs and outputs still empty.
+std::vector<GraphInfo> planned_graphs(uint32_t past);
+
+}  // namespace ovenbird

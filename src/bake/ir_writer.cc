@@ -1,0 +1,110 @@
+// OpenVINO serializes the graph; then every constant's offset is set to where its bytes lie.
+#include "bake/ir_writer.h"
+
+#include <openvino/core/except.hpp>
+#include <openvino/op/constant.hpp>
+#include <openvino/pass/serialize.hpp>
+#include <pugixml.hpp>
+#include <sstream>
+#include <streambuf>
+
+namespace ovenbird {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+
+/// Takes the weights that the serializer wants to write, and keeps only their count.
+class CountingBuffer : public std::streambuf {
+ protected:
+  std::streamsize xsputn(const char*, std::streamsize count) override {
+    count_ += count;
+    return count;
+  }
+  int_type overflow(int_type byte) override {
+    ++count_;
+    return traits_type::not_eof(byte);
+  }
+  pos_type seekoff(off_type, std::ios_base::seekdir, std::ios_base::openmode) override {
+    return pos_type(count_);
+  }
+
+ private:
+  off_type count_ = 0;
+};
+
+Result<std::string> serialize(const std::shared_ptr<ov::Model>& model) {
+  std::ostringstream xml;
+  CountingBuffer buffer;
+  std::ostream weights(&buffer);
+  try {
+    ov::pass::Serialize(xml, weights).run_on_model(model);
+  } catch (const ov::Exception& thrown) {
+    return fail(Code::kInternal, std::string("serialize graph: ") + thrown.what());
+  }
+  return std::move(xml).str();
+}
+
+}  // namespace
+
+Result<IrWriter::Place> IrWriter::append(const ov::Node& node) {
+  const auto& constant = static_cast<const ov::op::v0::Constant&>(node);
+  const std::string bytes(static_cast<const char*>(constant.get_data_ptr()),
+                          constant.get_byte_size());
+  const auto [entry, is_new] = appended_.try_emplace(bytes, 0);
+  if (is_new) {
+    if (Status aligned = weights_.align(kAlignment); !aligned) return Failure{aligned.error()};
+    entry->second = weights_.bytes();
+    if (Status done = weights_.append(bytes); !done) return Failure{done.error()};
+  }
+  return Place{.offset = entry->second, .bytes = bytes.size()};
+}
+
+Result<std::map<std::string, IrWriter::Place>> IrWriter::place_constants(const ov::Model& model) {
+  std::map<std::string, Place> places;
+  uint32_t unnamed = 0;
+  uint32_t repeated = 0;
+  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
+    if (!ov::is_type<ov::op::v0::Constant>(node)) continue;
+    const auto blob = stored_.blobs.find(node->get_friendly_name());
+    if (blob == stored_.blobs.end()) {
+      const Result<Place> place = append(*node);
+      if (!place) return Failure{place.error()};
+      node->set_friendly_name("constant." + std::to_string(unnamed++));
+      places[node->get_friendly_name()] = *place;
+      continue;
+    }
+    // A tied head is a second node over the embedding's bytes; names in an IR are unique.
+    if (places.contains(blob->first)) {
+      node->set_friendly_name(blob->first + ".again" + std::to_string(repeated++));
+    }
+    places[node->get_friendly_name()] = {blob->second.offset, blob->second.bytes};
+  }
+  return places;
+}
+
+Result<std::string> IrWriter::write(const std::shared_ptr<ov::Model>& model) {
+  const Result<std::map<std::string, Place>> places = place_constants(*model);
+  if (!places) return Failure{places.error()};
+  const Result<std::string> text = serialize(model);
+  if (!text) return text;
+
+  pugi::xml_document document;
+  if (!document.load_string(text->c_str())) {
+    return fail(Code::kInternal, "serialize graph: OpenVINO wrote XML that cannot be read back");
+  }
+  for (pugi::xml_node layer : document.child("net").child("layers").children("layer")) {
+    if (std::string(layer.attribute("type").value()) != "Const") continue;
+    const auto place = places->find(layer.attribute("name").value());
+    pugi::xml_node data = layer.child("data");
+    if (place == places->end() || data.attribute("size").as_ullong() != place->second.bytes) {
+      return fail(Code::kInternal, std::string("serialize graph: constant ") +
+                                       layer.attribute("name").value() + " was changed");
+    }
+    data.attribute("offset").set_value(place->second.offset);
+  }
+  std::ostringstream out;
+  document.save(out, "", pugi::format_raw);
+  return std::move(out).str();
+}
+
+}  // namespace ovenbird

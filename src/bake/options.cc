@@ -1,0 +1,54 @@
+// Which choices go together.
+#include "bake/options.h"
+
+#include <string>
+
+#include "base/limits.h"
+
+namespace ovenbird {
+namespace {
+
+Failure refuse(const std::string& why) { return fail(Code::kInvalidArgument, "bake: " + why); }
+
+Status validate_group(const BakeOptions& options) {
+  if (!options.group_size) return ok();
+  const int32_t group = *options.group_size;
+  if (options.weights != WeightChoice::kInt4) {
+    return refuse("--group-size goes with --weights int4 only");
+  }
+  if (options.target == Target::kNpu && group != 128 && group != -1) {
+    return refuse("--group-size " + std::to_string(group) +
+                  ": an NPU takes 128 or -1 (a whole row); --for cpu also takes 32 and 64");
+  }
+  if (group != 32 && group != 64 && group != 128 && group != -1) {
+    return refuse("--group-size " + std::to_string(group) + ": it may be 32, 64, 128 or -1");
+  }
+  return ok();
+}
+
+}  // namespace
+
+Status validate(const BakeOptions& options) {
+  if (Status group = validate_group(options); !group) return group;
+  const bool gguf = options.weights == WeightChoice::kGguf ||
+                    options.embedding == WeightChoice::kGguf;
+  if (gguf && options.target == Target::kNpu) {
+    return refuse("--weights gguf keeps blocks of 16 or 32 that an NPU does not take; add --for cpu");
+  }
+  if (options.embedding == WeightChoice::kInt4) {
+    return refuse("--embedding int4 is not offered: embedding and head need 8 bit or more");
+  }
+  if (options.asymmetric && options.weights != WeightChoice::kInt4) {
+    return refuse("--asymmetric goes with --weights int4 only");
+  }
+  if (options.asymmetric && options.target == Target::kNpu) {
+    return refuse("--asymmetric: an NPU takes no zero points; add --for cpu");
+  }
+  if (options.context < 1 || options.context > limits::kContextMax) {
+    return refuse("--context " + std::to_string(options.context) + ": it may be 1 to " +
+                  std::to_string(limits::kContextMax));
+  }
+  return ok();
+}
+
+}  // namespace ovenbird

@@ -1,0 +1,114 @@
+// Rounding rows of weights to 4, 8, 16 and 32 bits.
+#include "bake/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/float16.h"
+
+namespace ovenbird {
+namespace {
+
+void put_nibble(std::span<std::byte> values, uint64_t index, uint32_t nibble) {
+  std::byte& pair = values[index / 2];
+  const auto bits = static_cast<std::byte>(nibble & 15);
+  pair = index % 2 == 0 ? (pair & std::byte{0xF0}) | bits : (pair & std::byte{0x0F}) | bits << 4;
+}
+
+void put_f16(std::span<std::byte> numbers, uint64_t index, float value) {
+  const uint16_t bits = f32_to_f16(value);
+  std::memcpy(&numbers[index * sizeof bits], &bits, sizeof bits);
+}
+
+bool all_finite(std::span<const float> row) {
+  return std::all_of(row.begin(), row.end(), [](float weight) { return std::isfinite(weight); });
+}
+
+/// The scale as it will be read back: rounded to f16, and finite.
+float rounded_scale(float scale) {
+  constexpr float kLargest = 65504.0f;
+  return f16_to_f32(f32_to_f16(std::clamp(scale, -kLargest, kLargest)));
+}
+
+float inverse(float scale) { return scale == 0.0f ? 0.0f : 1.0f / scale; }
+
+int32_t round_to(float value, int32_t lowest, int32_t highest) {
+  return std::clamp(static_cast<int32_t>(std::lrintf(value)), lowest, highest);
+}
+
+/// The weight of largest magnitude, with its sign; 0 for an empty group.
+float extreme_of(std::span<const float> group) {
+  float extreme = 0.0f;
+  for (const float weight : group) {
+    if (std::fabs(weight) > std::fabs(extreme)) extreme = weight;
+  }
+  return extreme;
+}
+
+void quantize_i4(std::span<const float> group, uint64_t first, uint64_t index, const RowSink& sink) {
+  const float scale = rounded_scale(extreme_of(group) / -8.0f);
+  put_f16(sink.scales, index, scale);
+  for (size_t i = 0; i < group.size(); ++i) {
+    put_nibble(sink.values, first + i,
+               static_cast<uint32_t>(round_to(group[i] * inverse(scale), -8, 7)));
+  }
+}
+
+void quantize_u4(std::span<const float> group, uint64_t first, uint64_t index, const RowSink& sink) {
+  const auto [least, most] = std::minmax_element(group.begin(), group.end());
+  const float low = std::min(*least, 0.0f);
+  const float high = std::max(*most, 0.0f);
+  const float scale = rounded_scale((high - low) / 15.0f);
+  const int32_t zero = round_to(-low * inverse(scale), 0, 15);
+  put_f16(sink.scales, index, scale);
+  sink.zeros[index] = static_cast<std::byte>(zero);
+  for (size_t i = 0; i < group.size(); ++i) {
+    const auto value = std::lrintf(group[i] * inverse(scale)) + zero;
+    put_nibble(sink.values, first + i, static_cast<uint32_t>(std::clamp(value, 0L, 15L)));
+  }
+}
+
+void quantize_i8(std::span<const float> group, uint64_t first, uint64_t index, const RowSink& sink) {
+  const float scale = rounded_scale(std::fabs(extreme_of(group)) / 127.0f);
+  put_f16(sink.scales, index, scale);
+  for (size_t i = 0; i < group.size(); ++i) {
+    sink.values[first + i] = static_cast<std::byte>(round_to(group[i] * inverse(scale), -127, 127));
+  }
+}
+
+}  // namespace
+
+RowBytes row_bytes(const MatrixFormat& format, uint64_t padded_columns) {
+  const uint64_t groups = format.group ? padded_columns / format.group : 0;
+  return {.values = padded_columns * bits_of(format.type) / 8,
+          .scales = groups * bits_of(format.scale_type) / 8,
+          .zeros = format.has_zeros ? groups * bits_of(format.zero_type) / 8 : 0};
+}
+
+bool quantize_row(const MatrixFormat& format, std::span<const float> row, const RowSink& sink) {
+  if (!all_finite(row)) return false;
+  if (format.type == StoredType::kF32) {
+    std::memcpy(sink.values.data(), row.data(), row.size_bytes());
+    return true;
+  }
+  if (format.type == StoredType::kF16) {
+    for (size_t i = 0; i < row.size(); ++i) put_f16(sink.values, i, row[i]);
+    return true;
+  }
+  // What lies beyond the row's end is multiplied by zeros only; it just must not be left undefined.
+  std::fill(sink.values.begin(), sink.values.end(), std::byte{0});
+  for (uint64_t first = 0, index = 0; first < row.size(); first += format.group, ++index) {
+    const auto group = row.subspan(first, std::min<uint64_t>(format.group, row.size() - first));
+    switch (format.type) {
+      case StoredType::kI4: quantize_i4(group, first, index, sink); break;
+      case StoredType::kU4: quantize_u4(group, first, index, sink); break;
+      case StoredType::kI8: quantize_i8(group, first, index, sink); break;
+      default: OVENBIRD_CHECK(!"a type that is never quantized to");
+    }
+  }
+  return true;
+}
+
+}  // namespace ovenbird

@@ -1,0 +1,49 @@
+// The decoder as a step graph: W new rows over P past rows. One builder for every width and past.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <openvino/core/model.hpp>
+#include <span>
+
+#include "bake/stored_weights.h"
+#include "bundle/manifest.h"
+#include "checkpoint/model_config.h"
+
+namespace ovenbird {
+
+/// Which of the step graphs to build.
+struct StepShape {
+  uint32_t width = 1;       // W; the most rows if open_width, 0 = without a bound
+  bool open_width = false;
+  uint32_t past = 0;        // P; 0 = no cache inputs at all, unless open_past
+  bool open_past = false;
+  uint32_t logit_rows = 0;  // logits of the last so many rows only; 0 = all rows
+};
+
+/// Everything that step graphs of one bundle share. The bytes must outlive the models.
+struct GraphSource {
+  const ModelConfig& config;
+  const StoredWeights& stored;
+  std::span<const std::byte> weights;  // the weights file, mapped
+  CacheType cache_type = CacheType::kF16;
+};
+
+/// Names of the two tables that static graphs look rotary angles up in, [positions, head_dim / 2]
+/// f32 in the weights file: so that no device computes a sine of a large number in f16.
+inline constexpr const char* kRopeCosName = "rope.cos";
+inline constexpr const char* kRopeSinName = "rope.sin";
+
+/// Builds one step graph. Inputs, in this order:
+///   input_ids               i64 [1, W]
+///   attention_mask          i64 [1, P + W]      1 = may be seen; causality among the new rows is
+///                                               added here, and every row sees itself
+///   position_ids            i64 [1, W]
+///   past_key_values.N.key   cache type [1, kv_heads, P, head_dim], keys already rotated
+///   past_key_values.N.value cache type [1, kv_heads, P, head_dim]
+/// Outputs: logits f32 [1, rows, vocabulary]; present.N.key, present.N.value, the cache type,
+/// [1, kv_heads, W, head_dim]: the new rows only.
+/// Constants that are weights carry their blob's name and point into `source.weights`.
+std::shared_ptr<ov::Model> build_step_graph(const GraphSource& source, const StepShape& shape);
+
+}  // namespace ovenbird

@@ -1,0 +1,77 @@
+// Stage 2, bake. In: a checkpoint. Out: openvino_model.bin, and a table of what lies where in it.
+// Streams row by row: memory stays far below the largest tensor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bake/options.h"
+#include "bake/stored_weights.h"
+#include "bundle/bundle_writer.h"
+#include "checkpoint/checkpoint.h"
+
+namespace ovenbird {
+
+/// Told now and then how many bytes of the source are done; false = stop (the user wants out).
+using BakeProgress = std::function<bool(uint64_t source_bytes_done)>;
+
+/// Matrices that the decoder multiplies the same input by, stored as one where their formats allow.
+struct MatrixGroup {
+  std::string name;  // "layers.0.qkv"
+  std::vector<Weight> members;
+  uint32_t layer = 0;
+};
+
+std::string layer_name(uint32_t layer, const char* part);  // "layers.3.qkv"
+
+/// All of a decoder's weights; how they are named in StoredWeights:
+///   embedding, head, final_norm,
+///   layers.N.{attention_norm, qkv, qkv_bias, qk_norm, output, output_bias, mlp_norm, gate_up,
+///             gate_up_bias, down, down_bias}
+/// A qkv or gate_up whose members' formats differ is stored as NAME.0, NAME.1, ... instead.
+/// qk_norm is [heads + kv_heads, 1, head_dim]: the query norm for each query head, then the key's.
+class WeightsWriter {
+ public:
+  WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& options, BundleFile& file,
+                BakeProgress progress);
+
+  /// Errors: kCorrupt (a tensor holds NaN or infinity), kIo, kInterrupted.
+  Result<StoredWeights> write();
+
+  /// What was written, by role and format, for the manifest.
+  const std::vector<WeightsInfo>& summary() const { return summary_; }
+
+ private:
+  Status write_layer(uint32_t layer);
+  Status write_group(const MatrixGroup& group, WeightChoice choice, const char* role);
+  Status write_matrix(const std::string& name, const std::vector<const Tensor*>& parts,
+                      const MatrixFormat& format, const char* role);
+  Status write_rows(const Tensor& tensor, const StoredMatrix& matrix,
+                    std::vector<std::byte>& scales, std::vector<std::byte>& zeros);
+  Status write_biases(const MatrixGroup& group, const char* name);
+  Status write_norm(const std::string& name, Weight weight, uint32_t layer);
+  Status write_query_key_norm(uint32_t layer);
+  Status write_vector(const std::string& name, std::vector<uint64_t> shape,
+                      const std::vector<float>& values);
+  Status write_blob(const std::string& name, StoredType type, std::vector<uint64_t> shape,
+                    std::span<const std::byte> bytes);
+  Status note_progress(uint64_t source_bytes);
+
+  MatrixFormat format_of(WeightChoice choice, const Tensor& tensor, bool is_table) const;
+  void summarize(const char* role, const MatrixFormat& format, const StoredMatrix& matrix);
+
+  const Checkpoint& checkpoint_;
+  const BakeOptions& options_;
+  BundleFile& file_;
+  BakeProgress progress_;
+  uint64_t source_bytes_done_ = 0;
+  StoredWeights stored_;
+  std::vector<WeightsInfo> summary_;
+};
+
+/// Bytes of all tensors that write() will read: the progress bar's whole.
+uint64_t source_bytes(const Checkpoint& checkpoint);
+
+}  // namespace ovenbird

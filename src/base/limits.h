@@ -1,0 +1,51 @@
+// Every limit on what comes from outside, in one place. Beyond a limit there is an error, never a
+// truncation. Each is far above what real models have and far below what hurts.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace ovenbird::limits {
+
+// Checkpoints
+inline constexpr uint64_t kTensorsMax = 1 << 20;          // in one checkpoint
+inline constexpr uint32_t kTensorRankMax = 4;             // GGUF's own limit
+inline constexpr size_t kTensorNameBytesMax = 512;        // "model.layers.NNN.self_attn..." is 50
+// The format allows 100 MB; 1,024 layers need 3 MB, and a parsed header takes up to 16 times more.
+inline constexpr size_t kSafetensorsHeaderBytesMax = 16u << 20;
+inline constexpr size_t kConfigBytesMax = 1u << 20;       // config.json, generation_config.json
+inline constexpr size_t kIndexBytesMax = 16u << 20;       // model.safetensors.index.json
+inline constexpr size_t kJsonBytesMax = 256u << 20;       // tokenizer.json of 256k entries: 35 MB
+inline constexpr size_t kJsonDepthMax = 64;
+inline constexpr size_t kShardsMax = 1024;
+inline constexpr uint64_t kMetadataEntriesMax = 1 << 16;  // GGUF key-value pairs
+inline constexpr uint64_t kMetadataArrayMax = 1 << 24;    // entries of one GGUF array
+inline constexpr uint64_t kGgufAlignmentMax = 1 << 20;    // bytes; files have 32
+
+// Models
+inline constexpr uint32_t kLayersMax = 1024;
+inline constexpr uint32_t kHiddenMax = 1 << 17;           // also heads * head_dim, and the MLP's width
+inline constexpr uint32_t kVocabularyMax = 1 << 22;
+inline constexpr uint32_t kContextMax = 1 << 20;          // tokens; --context, slots
+
+// Text
+inline constexpr size_t kPromptBytesMax = 64u << 20;
+inline constexpr size_t kRenderedBytesMax = 64u << 20;    // a chat after its template
+inline constexpr size_t kTokenBytesMax = 1 << 16;
+inline constexpr size_t kMergesMax = 1 << 23;
+inline constexpr size_t kAddedTokensMax = 1 << 16;
+inline constexpr size_t kAddedTokenBytesMax = 256;        // each is tried at every byte of a text
+inline constexpr size_t kScoredTokenBytesMax = 512;       // every cut of each is looked up once
+inline constexpr size_t kTokenizerStepsMax = 16;          // normalizers, pre-tokenizers
+inline constexpr size_t kPatternBytesMax = 1 << 14;       // one regular expression; real: 400
+inline constexpr size_t kNormalizedGrowthMax = 4;         // normalized text / raw text, in bytes
+inline constexpr std::chrono::seconds kSplitTimeMax{60};  // regular expressions, one text in all
+inline constexpr size_t kTemplateBytesMax = 1 << 20;      // a chat template; real: 30 kB
+
+// Sampling and stop strings
+inline constexpr size_t kLogitBiasEntriesMax = 1024;      // OpenAI's interface takes 300
+inline constexpr size_t kStopStringsMax = 16;             // OpenAI's interface takes 4
+inline constexpr size_t kStopStringBytesMax = 256;        // so much text a stream may lag behind
+
+}  // namespace ovenbird::limits

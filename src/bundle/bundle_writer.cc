@@ -1,0 +1,186 @@
+// Staging directory, fsync, rename: the order that makes a bundle whole or absent.
+#include "bundle/bundle_writer.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#ifndef RENAME_EXCHANGE
+#include <linux/fs.h>
+#endif
+
+namespace ovenbird {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kBufferBytes = 1 << 20;
+
+Failure io_failure(const char* step, const fs::path& path, int error) {
+  return fail(Code::kIo, std::string(step) + " " + path.string() + ": " + std::strerror(error));
+}
+
+Status write_all(int file, const fs::path& path, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_failure("write", path, errno);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return ok();
+}
+
+Status sync_directory(const fs::path& path) {
+  const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory || ::fsync(directory.get()) != 0) return io_failure("sync", path, errno);
+  return ok();
+}
+
+fs::path parent_of(const fs::path& target) {
+  return target.has_parent_path() ? target.parent_path() : fs::path(".");
+}
+
+std::string staging_prefix(const fs::path& target) {
+  return "." + target.filename().string() + ".baking-";
+}
+
+/// Removes what killed writers of the same target left behind.
+void remove_stale_staging(const fs::path& target) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent_of(target), ignored)) {
+    if (!entry.path().filename().string().starts_with(staging_prefix(target))) continue;
+    const FileDescriptor directory(::open(entry.path().c_str(), O_RDONLY | O_DIRECTORY));
+    if (directory && ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
+Status check_target(const fs::path& target, bool replace) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(target, error);
+  if (!fs::exists(status)) return ok();
+  if (!replace) {
+    return fail(Code::kInvalidArgument, "write bundle " + target.string() +
+                                            ": it exists; choose another -o, or --force replaces "
+                                            "a bundle");
+  }
+  if (fs::exists(target / kManifestName, error)) return ok();
+  return fail(Code::kInvalidArgument, "replace " + target.string() + ": it is not a bundle (no " +
+                                          kManifestName + " in it); remove it yourself");
+}
+
+}  // namespace
+
+BundleFile::BundleFile(fs::path path, FileDescriptor file)
+    : path_(std::move(path)), file_(std::move(file)) {
+  buffer_.reserve(kBufferBytes);
+}
+
+Status BundleFile::append(std::span<const std::byte> bytes) {
+  bytes_ += bytes.size();
+  hash_.add(bytes);
+  if (buffer_.size() + bytes.size() > kBufferBytes) {
+    if (Status flushed = flush(); !flushed) return flushed;
+  }
+  if (bytes.size() > kBufferBytes) return write_all(file_.get(), path_, bytes);
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  return ok();
+}
+
+Status BundleFile::align(uint64_t alignment) {
+  const uint64_t rest = bytes_ % alignment;
+  if (rest == 0) return ok();
+  return append(std::vector<std::byte>(alignment - rest));
+}
+
+Status BundleFile::flush() {
+  Status written = write_all(file_.get(), path_, buffer_);
+  buffer_.clear();
+  return written;
+}
+
+BundleWriter::BundleWriter(fs::path target, fs::path staging, FileDescriptor lock)
+    : target_(std::move(target)), staging_(std::move(staging)), lock_(std::move(lock)) {}
+
+Result<BundleWriter> BundleWriter::create(const fs::path& wanted, bool replace) {
+  // "dir/" and "dir" are the same target; a path without a last component has no sibling.
+  const fs::path target = wanted.has_filename() ? wanted : wanted.parent_path();
+  if (!target.has_filename() || target.filename() == "." || target.filename() == "..") {
+    return fail(Code::kInvalidArgument, "write bundle " + wanted.string() +
+                                            ": name the directory that is to be made");
+  }
+  if (Status usable = check_target(target, replace); !usable) return Failure{usable.error()};
+  std::error_code error;
+  fs::create_directories(parent_of(target), error);
+  if (error) return io_failure("make directory", parent_of(target), error.value());
+  remove_stale_staging(target);
+
+  std::string staging = (parent_of(target) / (staging_prefix(target) + "XXXXXX")).string();
+  if (!::mkdtemp(staging.data())) return io_failure("make directory", staging, errno);
+  FileDescriptor lock(::open(staging.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return io_failure("lock", staging, errno);
+  }
+  return BundleWriter(target, staging, std::move(lock));
+}
+
+BundleWriter::~BundleWriter() {
+  std::error_code ignored;
+  // A moved-from writer has no path and no lock: it owns nothing.
+  if (lock_ && !staging_.empty()) fs::remove_all(staging_, ignored);
+}
+
+Result<BundleFile> BundleWriter::add(const std::string& name) {
+  const fs::path path = staging_ / name;
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file) return io_failure("create", path, errno);
+  return BundleFile(path, std::move(file));
+}
+
+Status BundleWriter::close(BundleFile file) {
+  if (Status flushed = file.flush(); !flushed) return flushed;
+  if (::fsync(file.file_.get()) != 0) return io_failure("sync", file.path_, errno);
+  files_.push_back({.name = file.path_.filename().string(),
+                    .bytes = file.bytes_,
+                    .sha256 = file.hash_.finish()});
+  return ok();
+}
+
+Status BundleWriter::add_whole(const std::string& name, std::string_view content) {
+  Result<BundleFile> file = add(name);
+  if (!file) return Failure{file.error()};
+  if (Status appended = file->append(content); !appended) return appended;
+  return close(std::move(*file));
+}
+
+Status BundleWriter::commit(Manifest manifest) {
+  manifest.files = files_;
+  if (Status added = add_whole(kManifestName, to_json(manifest)); !added) return added;
+  if (::chmod(staging_.c_str(), 0755) != 0) return io_failure("chmod", staging_, errno);
+  if (Status synced = sync_directory(staging_); !synced) return synced;
+
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(target_, error))) {
+    // One system call swaps old and new: at no moment is there neither.
+    if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+      return io_failure("replace", target_, errno);
+    }
+    fs::remove_all(staging_, error);
+  } else if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(),
+                         RENAME_NOREPLACE) != 0) {
+    return io_failure("rename to", target_, errno);
+  }
+  staging_.clear();
+  return sync_directory(parent_of(target_));
+}
+
+}  // namespace ovenbird

@@ -1,0 +1,268 @@
+// The manifest as JSON, both ways. Reading trusts nothing: a bundle may come from anywhere.
+#include "bundle/manifest.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/limits.h"
+
+namespace ovenbird {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json write(const Port& port) {
+  return {{"name", port.name}, {"type", port.type}, {"shape", port.shape}};
+}
+
+Json write(const GraphInfo& graph) {
+  Json json{{"file", graph.file},         {"plan", graph.plan},
+            {"width", graph.width},       {"open_width", graph.open_width},
+            {"past", graph.past},         {"open_past", graph.open_past},
+            {"logit_rows", graph.logit_rows}};
+  for (const Port& port : graph.inputs) json["inputs"].push_back(write(port));
+  for (const Port& port : graph.outputs) json["outputs"].push_back(write(port));
+  return json;
+}
+
+Json write(const WeightsInfo& weights) {
+  return {{"role", weights.role},           {"type", weights.type},
+          {"group_size", weights.group_size}, {"symmetric", weights.symmetric},
+          {"tensors", weights.tensors},     {"parameters", weights.parameters},
+          {"bytes", weights.bytes}};
+}
+
+Json write(const ModelFacts& model) {
+  return {{"architecture", model.architecture},
+          {"description", model.description},
+          {"layers", model.layers},
+          {"hidden", model.hidden},
+          {"heads", model.heads},
+          {"kv_heads", model.kv_heads},
+          {"head_dim", model.head_dim},
+          {"vocabulary", model.vocabulary},
+          {"context", model.context},
+          {"rope_frequencies", model.rope_frequencies},
+          {"bos_ids", model.bos_ids},
+          {"eos_ids", model.eos_ids}};
+}
+
+/// Reads fields one by one and remembers the first that is wrong, so that callers check once.
+class Reader {
+ public:
+  Reader(const nlohmann::json& object, std::string where) : object_(object), where_(where) {
+    if (!object.is_object()) wrong("", "an object");
+  }
+
+  void text(const char* key, std::string& out) {
+    if (const auto* value = find(key, &nlohmann::json::is_string, "a string")) {
+      out = value->get<std::string>();
+    }
+  }
+  void flag(const char* key, bool& out) {
+    if (const auto* value = find(key, &nlohmann::json::is_boolean, "true or false")) {
+      out = value->get<bool>();
+    }
+  }
+  template <typename Number>
+  void number(const char* key, Number& out, int64_t min, uint64_t max) {
+    const auto* value = find(key, &nlohmann::json::is_number_integer, "a whole number");
+    if (!value) return;
+    const bool negative = !value->is_number_unsigned();
+    const bool fits = negative ? value->get<int64_t>() >= min
+                               : value->get<uint64_t>() <= max;
+    if (!fits) {
+      return wrong(key, "in [" + std::to_string(min) + ", " + std::to_string(max) + "]");
+    }
+    out = static_cast<Number>(value->get<int64_t>());
+  }
+  template <typename Number>
+  void numbers(const char* key, std::vector<Number>& out) {
+    const auto* value = find(key, &nlohmann::json::is_array, "an array of numbers");
+    if (!value) return;
+    for (const auto& entry : *value) {
+      if (!entry.is_number()) return wrong(key, "an array of numbers");
+      out.push_back(entry.get<Number>());
+    }
+  }
+  /// Calls `each` with a Reader for every object of the array `key`.
+  template <typename Each>
+  void objects(const char* key, Each each) {
+    const auto* value = find(key, &nlohmann::json::is_array, "an array");
+    if (!value) return;
+    for (size_t index = 0; index < value->size() && !error_; ++index) {
+      Reader entry((*value)[index], where_ + key + "[" + std::to_string(index) + "].");
+      if (!entry.error_) each(entry);
+      error_ = std::move(entry.error_);
+    }
+  }
+  template <typename Each>
+  void object(const char* key, Each each) {
+    const auto* value = find(key, &nlohmann::json::is_object, "an object");
+    if (!value) return;
+    Reader entry(*value, where_ + key + ".");
+    each(entry);
+    error_ = std::move(entry.error_);
+  }
+
+  void wrong(const std::string& key, const std::string& wanted) {
+    if (!error_) error_ = where_ + key + " must be " + wanted;
+  }
+  const std::optional<std::string>& error() const { return error_; }
+
+ private:
+  using Is = bool (nlohmann::json::*)() const noexcept;
+
+  const nlohmann::json* find(const char* key, Is is, const char* wanted) {
+    if (error_) return nullptr;
+    const auto found = object_.find(key);
+    if (found != object_.end() && ((*found).*is)()) return &*found;
+    wrong(key, wanted);
+    return nullptr;
+  }
+
+  const nlohmann::json& object_;
+  std::string where_;
+  std::optional<std::string> error_;
+};
+
+constexpr uint64_t kBytesMax = std::numeric_limits<int64_t>::max();
+
+/// A name that stays inside the bundle's directory.
+void file_name(Reader& in, const char* key, std::string& out) {
+  in.text(key, out);
+  const bool plain = !out.empty() && out.find('/') == std::string::npos && out[0] != '.' &&
+                     out.find('\0') == std::string::npos;
+  if (!plain) in.wrong(key, "a plain file name");
+}
+
+Port read_port(Reader& in) {
+  Port port;
+  in.text("name", port.name);
+  in.text("type", port.type);
+  in.numbers("shape", port.shape);
+  return port;
+}
+
+GraphInfo read_graph(Reader& in) {
+  GraphInfo graph;
+  file_name(in, "file", graph.file);
+  in.text("plan", graph.plan);
+  in.number("width", graph.width, 0, limits::kContextMax);
+  in.flag("open_width", graph.open_width);
+  in.number("past", graph.past, 0, limits::kContextMax);
+  in.flag("open_past", graph.open_past);
+  in.number("logit_rows", graph.logit_rows, 0, limits::kContextMax);
+  in.objects("inputs", [&](Reader& port) { graph.inputs.push_back(read_port(port)); });
+  in.objects("outputs", [&](Reader& port) { graph.outputs.push_back(read_port(port)); });
+  return graph;
+}
+
+WeightsInfo read_weights(Reader& in) {
+  WeightsInfo weights;
+  in.text("role", weights.role);
+  in.text("type", weights.type);
+  in.number("group_size", weights.group_size, -1, limits::kHiddenMax);
+  in.flag("symmetric", weights.symmetric);
+  in.number("tensors", weights.tensors, 0, limits::kTensorsMax);
+  in.number("parameters", weights.parameters, 0, kBytesMax);
+  in.number("bytes", weights.bytes, 0, kBytesMax);
+  return weights;
+}
+
+void read_model(Reader& in, ModelFacts& model) {
+  in.text("architecture", model.architecture);
+  in.text("description", model.description);
+  in.number("layers", model.layers, 1, limits::kLayersMax);
+  in.number("hidden", model.hidden, 1, limits::kHiddenMax);
+  in.number("heads", model.heads, 1, limits::kHiddenMax);
+  in.number("kv_heads", model.kv_heads, 1, limits::kHiddenMax);
+  in.number("head_dim", model.head_dim, 2, limits::kHiddenMax);
+  in.number("vocabulary", model.vocabulary, 1, limits::kVocabularyMax);
+  in.number("context", model.context, 1, limits::kContextMax);
+  in.numbers("rope_frequencies", model.rope_frequencies);
+  in.numbers("bos_ids", model.bos_ids);
+  in.numbers("eos_ids", model.eos_ids);
+  if (model.rope_frequencies.size() * 2 != model.head_dim) {
+    in.wrong("rope_frequencies", "half as many as head_dim");
+  }
+}
+
+template <typename Enum>
+void choice(Reader& in, const char* key, Enum& out, const char* first, const char* second) {
+  std::string name;
+  in.text(key, name);
+  if (name == first) {
+    out = Enum{0};
+  } else if (name == second) {
+    out = Enum{1};
+  } else {
+    in.wrong(key, std::string(first) + " or " + second);
+  }
+}
+
+}  // namespace
+
+uint64_t Manifest::slot_bytes(uint32_t past) const {
+  return uint64_t{2} * model.layers * model.kv_heads * past * model.head_dim * bytes_of(cache_type);
+}
+
+const GraphInfo* Manifest::find_graph(std::string_view file) const {
+  for (const GraphInfo& graph : graphs) {
+    if (graph.file == file) return &graph;
+  }
+  return nullptr;
+}
+
+std::string to_json(const Manifest& manifest) {
+  Json json{{"format", "ovenbird bundle"},
+            {"version", manifest.version},
+            {"baked_by", manifest.baked_by},
+            {"target", manifest.target == Target::kNpu ? "npu" : "cpu"},
+            {"cache_type", manifest.cache_type == CacheType::kF16 ? "f16" : "f32"},
+            {"model", write(manifest.model)},
+            {"graphs", Json::array()},
+            {"weights", Json::array()},
+            {"files", Json::array()}};
+  for (const GraphInfo& graph : manifest.graphs) json["graphs"].push_back(write(graph));
+  for (const WeightsInfo& weights : manifest.weights) json["weights"].push_back(write(weights));
+  for (const FileInfo& file : manifest.files) {
+    json["files"].push_back(
+        {{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+  }
+  return json.dump(1) + "\n";
+}
+
+Result<Manifest> parse_manifest(std::string_view text) {
+  const Result<nlohmann::json> json = parse_json(text);
+  if (!json) return fail_in(kManifestName, json.error());
+  Manifest manifest;
+  Reader in(*json, "");
+  in.number("version", manifest.version, 1, std::numeric_limits<uint32_t>::max());
+  if (!in.error() && manifest.version > kBundleVersion) {
+    return fail(Code::kUnsupported, std::string(kManifestName) + ": bundle version " +
+                                        std::to_string(manifest.version) + "; this program reads " +
+                                        std::to_string(kBundleVersion) +
+                                        ": use a newer ovenbird, or bake again");
+  }
+  in.text("baked_by", manifest.baked_by);
+  choice(in, "target", manifest.target, "npu", "cpu");
+  choice(in, "cache_type", manifest.cache_type, "f16", "f32");
+  in.object("model", [&](Reader& model) { read_model(model, manifest.model); });
+  in.objects("graphs", [&](Reader& graph) { manifest.graphs.push_back(read_graph(graph)); });
+  in.objects("weights", [&](Reader& weights) {
+    manifest.weights.push_back(read_weights(weights));
+  });
+  in.objects("files", [&](Reader& entry) {
+    FileInfo file;
+    file_name(entry, "name", file.name);
+    entry.number("bytes", file.bytes, 0, kBytesMax);
+    entry.text("sha256", file.sha256);
+    manifest.files.push_back(file);
+  });
+  if (in.error()) return fail(Code::kCorrupt, std::string(kManifestName) + ": " + *in.error());
+  return manifest;
+}
+
+}  // namespace ovenbird
