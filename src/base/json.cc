@@ -1,6 +1,7 @@
 // JSON from outside: nlohmann's reader feeds a builder that stops at the first limit.
 #include "base/json.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,7 @@ class Builder : public nlohmann::json_sax<Json> {
     for (char& c : what) {
       if (static_cast<unsigned char>(c) < ' ') c = ' ';
     }
+    what.erase(std::min(what.find("; last read"), what.size()));  // may be anything, of any length
     return stop("byte " + std::to_string(position) + ": " + what.substr(0, 160));
   }
 

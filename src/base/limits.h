@@ -20,7 +20,7 @@ inline constexpr size_t kJsonBytesMax = 256u << 20;       // tokenizer.json of 2
 inline constexpr size_t kJsonDepthMax = 64;
 inline constexpr size_t kShardsMax = 1024;
 inline constexpr uint64_t kMetadataEntriesMax = 1 << 16;  // GGUF key-value pairs
-inline constexpr uint64_t kMetadataArrayMax = 1 << 24;    // entries of one GGUF array
+inline constexpr uint64_t kMetadataArrayMax = 1 << 22;    // entries of one GGUF array
 inline constexpr uint64_t kGgufAlignmentMax = 1 << 20;    // bytes; files have 32
 
 // Models
