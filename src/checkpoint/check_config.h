@@ -13,4 +13,7 @@ inline constexpr char kArchitecturesSupported[] = "supported are llama, mistral,
 /// computed. Errors: kCorrupt.
 Status check_config(const ModelConfig& config);
 
+/// `epsilon` as ModelConfig holds it; what check_config() would refuse becomes 0, which it refuses.
+float rms_epsilon_of(double epsilon);
+
 }  // namespace ovenbird

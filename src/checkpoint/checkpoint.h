@@ -44,27 +44,29 @@ BlockLayout block_layout(ElementType type);
 
 /// Which weight of a decoder a tensor is.
 enum class Weight {
+  // Once.
   kEmbedding,
   kFinalNorm,
-  kHead,  // once
+  kHead,
+  // In every layer; biases are optional, query and key norms come with ModelConfig::qk_norm.
   kAttentionNorm,
   kQuery,
   kKey,
   kValue,
-  kOutput,  // per layer
+  kOutput,
   kQueryBias,
   kKeyBias,
   kValueBias,
-  kOutputBias,  // per layer, optional
+  kOutputBias,
   kQueryNorm,
-  kKeyNorm,  // per layer, with qk_norm
+  kKeyNorm,
   kMlpNorm,
   kGate,
   kUp,
-  kDown,  // per layer
+  kDown,
   kGateBias,
   kUpBias,
-  kDownBias,  // per layer, optional
+  kDownBias,
 };
 
 /// A view of a weight matrix `[rows, columns]` = [outputs, inputs] (a vector: rows = 1) inside a

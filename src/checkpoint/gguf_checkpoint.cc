@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/mapped_file.h"
-#include "base/message_text.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_file.h"
 #include "checkpoint/gguf_model.h"
@@ -18,20 +17,6 @@ bool is_inside(std::span<const std::byte> part, std::span<const std::byte> whole
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
 
-/// What a GGUF has of the optional weights shows in its first layer; the others must agree.
-WeightSet weights_of(const GgufFile& file, const ModelConfig& config) {
-  WeightSet wanted = plain_weights(config);
-  for (const Weight bias :
-       {Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias, Weight::kOutputBias,
-        Weight::kGateBias, Weight::kUpBias, Weight::kDownBias}) {
-    const std::string name = weight_name(NameStyle::kGguf, bias, 0);
-    for (const StoredTensor& tensor : file.tensors) {
-      if (tensor.name == name) wanted[static_cast<size_t>(bias)] = true;
-    }
-  }
-  return wanted;
-}
-
 std::string dtype_of(const std::vector<Tensor>& tensors) {
   const ElementType type = main_type(tensors);
   if (type == ElementType::kF32) return "float32";
@@ -40,13 +25,12 @@ std::string dtype_of(const std::vector<Tensor>& tensors) {
 
 class GgufCheckpoint : public Checkpoint {
  public:
-  GgufCheckpoint(MappedFile file, ModelConfig config, WeightTable weights,
-                 GgufVocabulary vocabulary, std::string name)
+  GgufCheckpoint(MappedFile file, GgufModel model)
       : file_(std::move(file)),
-        weights_(std::move(weights)),
-        tokenizer_(std::move(vocabulary)),
-        name_(std::move(name)) {
-    config_ = std::move(config);
+        weights_(std::move(model.weights)),
+        tokenizer_(std::move(model.vocabulary)),
+        title_(std::move(model.title)) {
+    config_ = std::move(model.config);
     if (config_.architecture == Architecture::kLlama) set_row_order();
   }
 
@@ -72,7 +56,7 @@ class GgufCheckpoint : public Checkpoint {
   }
 
   std::string description() const override {
-    return name_ + ", " + name_of(main_type(weights_.tensors()));
+    return title_ + ", " + name_of(main_type(weights_.tensors()));
   }
 
  private:
@@ -107,15 +91,8 @@ class GgufCheckpoint : public Checkpoint {
   std::deque<std::vector<float>> ordered_biases_;  // before weights_, which points into it
   WeightTable weights_;
   std::variant<TokenizerFiles, GgufVocabulary> tokenizer_;
-  std::string name_;
+  std::string title_;
 };
-
-/// "GGUF v3, SmolLM2 135M Instruct"
-std::string title_of(GgufFile& file) {
-  std::string title = "GGUF v" + std::to_string(file.version);
-  if (const auto name = file.metadata.text("general.name")) title += ", " + printable(*name);
-  return title;
-}
 
 }  // namespace
 
@@ -124,20 +101,10 @@ Result<std::unique_ptr<Checkpoint>> open_gguf(MappedFile mapped) {
     return fail(Code::kCorrupt,
                 "it is no GGUF file (of a Hugging Face checkpoint, give the directory)");
   }
-  auto file = read_gguf(mapped.bytes());
-  if (!file) return fail_in("read GGUF", file.error());
-  auto vocabulary = gguf_vocabulary(file->metadata);
-  if (!vocabulary) return fail_in("read GGUF", vocabulary.error());
-  auto config = gguf_model_config(*file, *vocabulary);
-  if (!config) return fail_in("read GGUF", config.error());
-  std::string title = title_of(*file);
-  if (file->metadata.fault()) return fail_in("read GGUF", *file->metadata.fault());
-  const WeightSet wanted = weights_of(*file, *config);
-  auto weights = WeightTable::bind(*config, wanted, NameStyle::kGguf, std::move(file->tensors));
-  if (!weights) return fail_in("read GGUF", weights.error());
+  auto model = read_gguf_model(mapped.bytes());
+  if (!model) return fail_in("read GGUF", model.error());
   return std::unique_ptr<Checkpoint>(
-      std::make_unique<GgufCheckpoint>(std::move(mapped), *std::move(config), *std::move(weights),
-                                       *std::move(vocabulary), std::move(title)));
+      std::make_unique<GgufCheckpoint>(std::move(mapped), *std::move(model)));
 }
 
 }  // namespace ovenbird

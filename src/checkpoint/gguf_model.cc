@@ -19,15 +19,6 @@ const StoredTensor* find_tensor(const GgufFile& file, std::string_view name) {
   return nullptr;
 }
 
-/// Mistral models come as "llama": the two differ in nothing that a GGUF can say.
-std::optional<Architecture> architecture_of(std::string_view name) {
-  for (const Architecture known :
-       {Architecture::kLlama, Architecture::kQwen2, Architecture::kQwen3}) {
-    if (name == name_of(known)) return known;
-  }
-  return std::nullopt;
-}
-
 /// Refuses what would change the numbers and is not built: by the metadata that asks for it.
 void refuse_extras(GgufMetadata& metadata, const std::string& prefix, const ModelConfig& config) {
   const auto refuse = [&](const std::string& what) {
@@ -58,7 +49,7 @@ void read_counts(GgufMetadata& metadata, const std::string& prefix, ModelConfig&
   config.context = metadata.required_count(prefix + "context_length");
   config.kv_heads = metadata.count(prefix + "attention.head_count_kv").value_or(config.heads);
   config.rms_epsilon =
-      static_cast<float>(metadata.number(prefix + "attention.layer_norm_rms_epsilon").value_or(0));
+      rms_epsilon_of(metadata.number(prefix + "attention.layer_norm_rms_epsilon").value_or(0));
   if (!metadata.has(prefix + "attention.layer_norm_rms_epsilon")) {
     metadata.refuse(Code::kCorrupt, prefix + "attention.layer_norm_rms_epsilon is missing");
   }
@@ -151,21 +142,47 @@ void read_special_tokens(const GgufVocabulary& vocabulary, ModelConfig& config) 
   }
 }
 
+/// What a GGUF has of the optional weights shows in its first layer; the others must agree.
+WeightSet weights_of(const GgufFile& file, const ModelConfig& config) {
+  WeightSet wanted = plain_weights(config);
+  for (const Weight bias :
+       {Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias, Weight::kOutputBias,
+        Weight::kGateBias, Weight::kUpBias, Weight::kDownBias}) {
+    const std::string name = weight_name(NameStyle::kGguf, bias, 0);
+    wanted[static_cast<size_t>(bias)] = find_tensor(file, name) != nullptr;
+  }
+  return wanted;
+}
+
+/// "GGUF v3, SmolLM2 135M Instruct"
+std::string title_of(GgufFile& file) {
+  std::string title = "GGUF v" + std::to_string(file.version);
+  if (const auto name = file.metadata.text("general.name")) title += ", " + printable(*name);
+  return title;
+}
+
 }  // namespace
 
-Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& vocabulary) {
-  GgufMetadata& metadata = file.metadata;
+Result<Architecture> gguf_architecture(GgufMetadata& metadata) {
   const auto name = metadata.text("general.architecture");
   if (metadata.fault()) return Failure{*metadata.fault()};
   if (!name) return fail(Code::kCorrupt, "metadata \"general.architecture\" is missing");
-  const auto architecture = architecture_of(*name);
-  if (!architecture) {
-    return fail(Code::kUnsupported,
-                "the architecture is " + in_quotes(*name) + "; " + kArchitecturesSupported);
+  // Mistral models come as "llama": the two differ in nothing that a GGUF can say.
+  for (const Architecture known :
+       {Architecture::kLlama, Architecture::kQwen2, Architecture::kQwen3}) {
+    if (*name == name_of(known)) return known;
   }
+  return fail(Code::kUnsupported,
+              "the architecture is " + in_quotes(*name) + "; " + kArchitecturesSupported);
+}
+
+Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& vocabulary) {
+  GgufMetadata& metadata = file.metadata;
+  const auto architecture = gguf_architecture(metadata);
+  if (!architecture) return Failure{architecture.error()};
   ModelConfig config;
   config.architecture = *architecture;
-  const std::string prefix = *name + ".";
+  const std::string prefix = std::string(name_of(*architecture)) + ".";
   read_counts(metadata, prefix, config);
   read_rope(metadata, prefix, config.rope);
   refuse_extras(metadata, prefix, config);
@@ -179,6 +196,25 @@ Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& voca
   if (Status status = read_divisors(file, config); !status) return Failure{status.error()};
   if (Status status = check_config(config); !status) return Failure{status.error()};
   return config;
+}
+
+Result<GgufModel> read_gguf_model(std::span<const std::byte> bytes) {
+  auto file = read_gguf(bytes);
+  if (!file) return Failure{file.error()};
+  // First, so that a model of another kind is refused as such, not for its tokenizer.
+  const auto architecture = gguf_architecture(file->metadata);
+  if (!architecture) return Failure{architecture.error()};
+  auto vocabulary = gguf_vocabulary(file->metadata);
+  if (!vocabulary) return Failure{vocabulary.error()};
+  auto config = gguf_model_config(*file, *vocabulary);
+  if (!config) return Failure{config.error()};
+  std::string title = title_of(*file);
+  if (file->metadata.fault()) return Failure{*file->metadata.fault()};
+  const WeightSet wanted = weights_of(*file, *config);
+  auto weights = WeightTable::bind(*config, wanted, NameStyle::kGguf, std::move(file->tensors));
+  if (!weights) return Failure{weights.error()};
+  return GgufModel{std::move(title), *std::move(config), *std::move(vocabulary),
+                   *std::move(weights)};
 }
 
 }  // namespace ovenbird

@@ -1,15 +1,34 @@
 // What a GGUF's metadata says about the model and its tokenizer.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "base/gguf_vocabulary.h"
 #include "checkpoint/gguf_file.h"
 #include "checkpoint/model_config.h"
+#include "checkpoint/weight_table.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
+
+/// All that one GGUF file holds. The weights point into its bytes.
+struct GgufModel {
+  std::string title;  // "GGUF v3, SmolLM2 135M Instruct"
+  ModelConfig config;
+  GgufVocabulary vocabulary;
+  WeightTable weights;
+};
+
+/// Takes a whole file apart; `bytes` must outlive the result.
+/// Errors: kCorrupt; kUnsupported (by name).
+Result<GgufModel> read_gguf_model(std::span<const std::byte> bytes);
+
+// Its parts.
+
+/// Errors: kUnsupported (by name), kCorrupt.
+Result<Architecture> gguf_architecture(GgufMetadata& metadata);
 
 /// Errors: kUnsupported (architecture, rope scaling, experts, ... by name), kCorrupt.
 Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& vocabulary);

@@ -50,7 +50,7 @@ void read_counts(JsonFacts& facts, ModelConfig& config) {
   config.vocabulary = facts.required_count("vocab_size");
   config.context = facts.required_count("max_position_embeddings");
   config.kv_heads = facts.count("num_key_value_heads").value_or(config.heads);
-  config.rms_epsilon = static_cast<float>(facts.number("rms_norm_eps").value_or(1e-6));
+  config.rms_epsilon = rms_epsilon_of(facts.number("rms_norm_eps").value_or(1e-6));
   config.tied_head = facts.flag("tie_word_embeddings").value_or(false);
   config.qk_norm = config.architecture == Architecture::kQwen3;
   if (const auto head_dim = facts.count("head_dim")) {

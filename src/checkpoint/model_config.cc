@@ -54,6 +54,8 @@ Status check_heads(const ModelConfig& config) {
   return ok();
 }
 
+constexpr double kFrequencyMax = 1000;  // radians a position; models have at most 1
+
 bool is_positive(double value) { return std::isfinite(value) && value > 0; }
 
 Status check_llama3(const Rope& rope) {
@@ -73,26 +75,39 @@ Status check_llama3(const Rope& rope) {
   return ok();
 }
 
+Status check_divisors(const ModelConfig& config) {
+  const std::vector<float>& divisors = config.rope.frequency_divisors;
+  if (!divisors.empty() && divisors.size() != config.head_dim / 2) {
+    return fail(Code::kCorrupt, "rope divisors: " + std::to_string(divisors.size()) +
+                                    " of them, a head has " + std::to_string(config.head_dim / 2) +
+                                    " pairs");
+  }
+  for (const float divisor : divisors) {
+    if (!is_positive(divisor)) {
+      return fail(Code::kCorrupt, "a rope divisor is not a number greater than 0");
+    }
+  }
+  return ok();
+}
+
 Status check_rope(const ModelConfig& config) {
   const Rope& rope = config.rope;
   if (!is_positive(rope.theta)) return fail(Code::kCorrupt, "rope theta must be greater than 0");
   if (!is_positive(rope.factor)) {
     return fail(Code::kCorrupt, "the rope scaling factor must be greater than 0");
   }
-  if (!rope.frequency_divisors.empty()) {
-    if (rope.frequency_divisors.size() != config.head_dim / 2) {
-      return fail(Code::kCorrupt,
-                  "rope divisors: " + std::to_string(rope.frequency_divisors.size()) +
-                      " of them, a head has " + std::to_string(config.head_dim / 2) + " pairs");
-    }
-    for (const float divisor : rope.frequency_divisors) {
-      if (!is_positive(divisor)) {
-        return fail(Code::kCorrupt, "a rope divisor is not a number greater than 0");
-      }
-    }
-    return ok();
+  if (Status status = check_divisors(config); !status) return status;
+  if (rope.scaling == RopeScaling::kLlama3 && rope.frequency_divisors.empty()) {
+    if (Status status = check_llama3(rope); !status) return status;
   }
-  return rope.scaling == RopeScaling::kLlama3 ? check_llama3(rope) : ok();
+  for (const double frequency : rope_frequencies(config)) {
+    if (!(frequency <= kFrequencyMax)) {
+      return fail(Code::kCorrupt, "rope theta and scaling make rotations of more than " +
+                                      std::to_string(static_cast<int>(kFrequencyMax)) +
+                                      " radians a position");
+    }
+  }
+  return ok();
 }
 
 /// Slow rotations (few turns within the original context) are stretched by the factor, fast ones
@@ -108,10 +123,14 @@ double llama3_frequency(double frequency, const Rope& rope) {
 
 }  // namespace
 
+float rms_epsilon_of(double epsilon) {
+  return epsilon > 0 && epsilon < 1 ? static_cast<float>(epsilon) : 0;
+}
+
 Status check_config(const ModelConfig& config) {
   if (Status status = check_counts(config); !status) return status;
   if (Status status = check_heads(config); !status) return status;
-  if (!is_positive(config.rms_epsilon) || config.rms_epsilon >= 1) {
+  if (rms_epsilon_of(config.rms_epsilon) == 0) {
     return fail(Code::kCorrupt, "the RMS norm's epsilon must lie between 0 and 1");
   }
   return check_rope(config);
