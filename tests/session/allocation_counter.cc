@@ -12,9 +12,13 @@ std::atomic<size_t> allocations = 0;
 size_t allocations_so_far() { return allocations; }
 
 // The forms for arrays and with sizes all end in these; none of the tests aligns beyond malloc.
-void* operator new(size_t bytes) {
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   ++allocations;
-  void* memory = std::malloc(bytes > 0 ? bytes : 1);
+  return std::malloc(bytes > 0 ? bytes : 1);
+}
+
+void* operator new(size_t bytes) {
+  void* memory = operator new(bytes, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
