@@ -43,7 +43,8 @@ class PresenceAndFrequency(reference.LogitsProcessor):
 
     def __call__(self, input_ids, scores):
         counts = torch.zeros_like(scores)
-        for token, count in collections.Counter(input_ids[0, self.prompt_tokens :].tolist()).items():
+        answer = input_ids[0, self.prompt_tokens :].tolist()
+        for token, count in collections.Counter(answer).items():
             counts[0, token] = count
         return scores - counts * self.frequency - (counts > 0) * self.presence
 
@@ -134,7 +135,10 @@ def main():
     write("everything_in_49152", vocabulary=49152, top_k=50, row=17, **everything)
     write("top_p_in_49152", vocabulary=49152, top_p=0.6, temperature=1.3, row=18)
     write("min_p_in_49152", vocabulary=49152, min_p=0.1, row=19)
-    write("top_k_2000_in_49152_top_p", vocabulary=49152, top_k=2000, top_p=0.3, temperature=1.5, row=20)
+    write(
+        "top_k_2000_in_49152_top_p", vocabulary=49152, top_k=2000, top_p=0.3, temperature=1.5,
+        row=20,
+    )
     write("an_odd_vocabulary", vocabulary=151, top_p=0.7, temperature=1.7, row=21)
 
 
