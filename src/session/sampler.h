@@ -16,10 +16,9 @@ namespace ovenbird {
 ///   1. logit_bias is added
 ///   2. repetition penalty: the logit of what stands in the history is divided by it if positive,
 ///      multiplied by it if negative
-///   3. presence and frequency penalty, as OpenAI defines them: the logit of what stands c > 0
-///   times
-///      in the answer loses presence + c * frequency. (transformers has no such step; this is where
-///      it puts a processor that a user adds.)
+///   3. presence and frequency penalty, as OpenAI defines them: what stands c > 0 times in the
+///      answer loses presence + c * frequency. (transformers has no such step; this is where it
+///      puts a processor that a user adds.)
 ///   4. temperature 0: the best token, the lowest id among equals; nothing below applies.
 ///      Otherwise the logits are divided by it
 ///   5. top_k: what is worse than the k-th best falls out; equals of the k-th stay
