@@ -84,7 +84,7 @@ def recipes_table(report):
     """All plans and recipes of Ovenbird, as its own bench gave them in the first round."""
     lines = ["| plan | recipe | " + " | ".join(MEANING[key] for key in FIGURES) + " |",
              "|---" * (len(FIGURES) + 2) + "|"]
-    for row in by_plan_and_recipe(report):
+    for row in by_plan_and_recipe(list(report.values())):
         values = [f"{row[key]:.4g}" if row.get(key) is not None else "" for key in FIGURES]
         lines.append("| " + " | ".join([row["plan"], row["recipe"], *values]) + " |")
     return "\n".join(lines)
