@@ -106,6 +106,10 @@ Result<nlohmann::json> parse_json(std::string_view text, const JsonRules& rules)
     return fail(Code::kCorrupt, "parse JSON: " + std::to_string(text.size()) + " bytes, at most " +
                                     std::to_string(rules.bytes_max) + " are read");
   }
+  // nlohmann's reader takes a NUL for the end of the text and would ignore what follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return fail(Code::kCorrupt, "parse JSON: byte " + std::to_string(nul + 1) + ": a NUL");
+  }
   Builder builder(rules);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
     return fail(Code::kCorrupt, "parse JSON: " + builder.fault);

@@ -30,6 +30,11 @@ TEST_CASE("a UTF-8 byte order mark is skipped, UTF-16 is refused") {
   CHECK(!parse_json(std::string("\xFF\xFE{\0}\0", 6)));
 }
 
+TEST_CASE("a NUL is no end: what follows it is not ignored") {
+  CHECK(!parse_json(std::string("{}\0", 3)));
+  CHECK(!parse_json(std::string("{}\0garbage", 10)));
+}
+
 TEST_CASE("depth is limited to the entry") {
   CHECK(parse_json(nested(limits::kJsonDepthMax)));
   const Result<nlohmann::json> deep = parse_json(nested(limits::kJsonDepthMax + 1));
