@@ -33,27 +33,14 @@ void refuse_extras(GgufMetadata& metadata, const std::string& prefix, const Mode
   for (const char* key :
        {"attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "embedding_scale",
         "residual_scale", "attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias"}) {
-    const double value = metadata.number(prefix + key).value_or(0);
-    if (value != 0 && value != 1) refuse(key);
+    if (metadata.number(prefix + key).value_or(0) != 0) refuse(key);
   }
   if (!metadata.flag(prefix + "attention.causal").value_or(true)) {
     refuse("attention that is not causal");
   }
 }
 
-void read_counts(GgufMetadata& metadata, const std::string& prefix, ModelConfig& config) {
-  config.layers = metadata.required_count(prefix + "block_count");
-  config.hidden = metadata.required_count(prefix + "embedding_length");
-  config.intermediate = metadata.required_count(prefix + "feed_forward_length");
-  config.heads = metadata.required_count(prefix + "attention.head_count");
-  config.context = metadata.required_count(prefix + "context_length");
-  config.kv_heads = metadata.count(prefix + "attention.head_count_kv").value_or(config.heads);
-  config.rms_epsilon =
-      rms_epsilon_of(metadata.number(prefix + "attention.layer_norm_rms_epsilon").value_or(0));
-  if (!metadata.has(prefix + "attention.layer_norm_rms_epsilon")) {
-    metadata.refuse(Code::kCorrupt, prefix + "attention.layer_norm_rms_epsilon is missing");
-  }
-
+void read_heads(GgufMetadata& metadata, const std::string& prefix, ModelConfig& config) {
   if (const auto length = metadata.count(prefix + "attention.key_length")) {
     config.head_dim = *length;
   } else if (config.heads != 0) {
@@ -69,14 +56,29 @@ void read_counts(GgufMetadata& metadata, const std::string& prefix, ModelConfig&
     metadata.refuse(Code::kUnsupported, "heads whose keys and values differ in size");
   }
   const auto rotated = metadata.count(prefix + "rope.dimension_count").value_or(config.head_dim);
+  if (rotated == config.head_dim) return;
   if (rotated > config.head_dim || rotated % 2 != 0) {
     metadata.refuse(Code::kCorrupt, "rope.dimension_count is " + std::to_string(rotated) +
                                         ", a head has " + std::to_string(config.head_dim));
-  } else if (rotated != config.head_dim) {
-    metadata.refuse(Code::kUnsupported, "only " + std::to_string(rotated) + " of " +
-                                            std::to_string(config.head_dim) +
-                                            " head dimensions are rotated: not supported");
   }
+  metadata.refuse(Code::kUnsupported, "only " + std::to_string(rotated) + " of " +
+                                          std::to_string(config.head_dim) +
+                                          " head dimensions are rotated: not supported");
+}
+
+void read_counts(GgufMetadata& metadata, const std::string& prefix, ModelConfig& config) {
+  config.layers = metadata.required_count(prefix + "block_count");
+  config.hidden = metadata.required_count(prefix + "embedding_length");
+  config.intermediate = metadata.required_count(prefix + "feed_forward_length");
+  config.heads = metadata.required_count(prefix + "attention.head_count");
+  config.context = metadata.required_count(prefix + "context_length");
+  config.kv_heads = metadata.count(prefix + "attention.head_count_kv").value_or(config.heads);
+  config.rms_epsilon =
+      rms_epsilon_of(metadata.number(prefix + "attention.layer_norm_rms_epsilon").value_or(0));
+  if (!metadata.has(prefix + "attention.layer_norm_rms_epsilon")) {
+    metadata.refuse(Code::kCorrupt, prefix + "attention.layer_norm_rms_epsilon is missing");
+  }
+  read_heads(metadata, prefix, config);
 }
 
 void read_rope(GgufMetadata& metadata, const std::string& prefix, Rope& rope) {

@@ -33,12 +33,13 @@ void JsonFacts::refuse_kind(const char* key, const char* wanted) {
 std::optional<uint32_t> JsonFacts::count(const char* key) {
   const Json* value = member(key);
   if (!value) return std::nullopt;
-  if (!value->is_number_unsigned() ||
-      value->get<uint64_t>() > std::numeric_limits<uint32_t>::max()) {
+  // Unsigned numbers beyond 63 bits come out negative.
+  const int64_t number = value->is_number_integer() ? value->get<int64_t>() : -1;
+  if (number < 0 || number > std::numeric_limits<uint32_t>::max()) {
     refuse_kind(key, "a count of 32 bits");
     return std::nullopt;
   }
-  return static_cast<uint32_t>(value->get<uint64_t>());
+  return static_cast<uint32_t>(number);
 }
 
 uint32_t JsonFacts::required_count(const char* key) {
