@@ -17,6 +17,9 @@ namespace {
 constexpr uint32_t kWindowWidth = 128;  // the plain fixed window
 constexpr uint32_t kChunkWidth = 128;   // prefill: wide enough that weights are read rarely
 constexpr uint32_t kDraftWidth = 8;     // verifying drafts: what an NPU does nearly for free
+// A static graph reads all P rows of the cache, empty or not. Conversations begin short, so a
+// second set of graphs over fewer rows lets their first tokens cost less.
+constexpr uint32_t kShortPast = 512;
 
 StepShape shape_of(const GraphInfo& graph) {
   return {.width = graph.width,
@@ -153,24 +156,37 @@ Result<Manifest> write_bundle(const BakeJob& job) {
 }  // namespace
 
 std::vector<GraphInfo> planned_graphs(uint32_t past) {
-  const std::string suffix = "_p" + std::to_string(past) + ".xml";
-  return {
+  std::vector<GraphInfo> graphs = {
       {.file = kWindowGraphName, .plan = "window", .width = kWindowWidth},
-      {.file = "step_w1" + suffix, .plan = "cached", .width = 1, .past = past},
-      {.file = "step_w8" + suffix, .plan = "cached", .width = kDraftWidth, .past = past},
-      // Prefill wants the newest row's logits only: the others' cost a fifth of the step.
-      {.file = "step_w128" + suffix,
+      {.file = "dynamic.xml", .plan = "dynamic", .open_width = true, .open_past = true},
+      // For devices that take it: prefill that reads only the rows there are.
+      {.file = "step_w128_open.xml",
        .plan = "cached",
        .width = kChunkWidth,
        .past = past,
-       .logit_rows = 1},
-      {.file = "step_open" + suffix,
-       .plan = "cached",
-       .width = kChunkWidth,
-       .open_width = true,
-       .past = past,
-       .logit_rows = kDraftWidth},
-      {.file = "dynamic.xml", .plan = "dynamic", .open_width = true, .open_past = true}};
+       .open_past = true,
+       .logit_rows = 1}};
+  std::vector<uint32_t> pasts = {past};
+  if (past > kShortPast) pasts.insert(pasts.begin(), kShortPast);
+  for (const uint32_t rows : pasts) {
+    const std::string suffix = "_p" + std::to_string(rows) + ".xml";
+    graphs.push_back({.file = "step_w1" + suffix, .plan = "cached", .width = 1, .past = rows});
+    graphs.push_back(
+        {.file = "step_w8" + suffix, .plan = "cached", .width = kDraftWidth, .past = rows});
+    // Prefill wants the newest row's logits only: the others' cost a fifth of the step.
+    graphs.push_back({.file = "step_w128" + suffix,
+                      .plan = "cached",
+                      .width = kChunkWidth,
+                      .past = rows,
+                      .logit_rows = 1});
+    graphs.push_back({.file = "step_open" + suffix,
+                      .plan = "cached",
+                      .width = kChunkWidth,
+                      .open_width = true,
+                      .past = rows,
+                      .logit_rows = kDraftWidth});
+  }
+  return graphs;
 }
 
 Result<Manifest> bake(const BakeJob& job) {

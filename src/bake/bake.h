@@ -34,6 +34,7 @@ struct BakeJob {
 Result<Manifest> bake(const BakeJob& job);
 
 /// The step graphs of a bundle, as the manifest will list them; inputs and outputs still empty.
+/// `past` is P of the cached graphs; if it is large there is a second set with a shorter one.
 std::vector<GraphInfo> planned_graphs(uint32_t past);
 
 }  // namespace ovenbird

@@ -1,8 +1,8 @@
 // The decoder graph, in plain opset13 operations, in the order of the computation.
 //
 // Two choices that matter. Grouped-query attention folds the query heads of one key head into rows,
-// [1, kv_heads, G * W, D], so that keys and values are never repeated. Past and new keys are scored
-// apart and meet only in the softmax, so that the cache is read in place and never copied.
+// [1, kv_heads, G * W, D], so that keys and values are never repeated. In narrow graphs past and new
+// keys are scored apart and meet only in the softmax, so that the cache is read and never copied.
 #include "bake/step_graph.h"
 
 #include <algorithm>
@@ -89,7 +89,8 @@ class StepGraphBuilder {
     return shape_.width == 0 ? ov::Dimension::dynamic() : ov::Dimension(1, shape_.width);
   }
   ov::Dimension past_dimension() const {
-    return shape_.open_past ? ov::Dimension::dynamic() : ov::Dimension(shape_.past);
+    if (!shape_.open_past) return shape_.past;
+    return shape_.past == 0 ? ov::Dimension::dynamic() : ov::Dimension(0, shape_.past);
   }
 
   // --- inputs and outputs
@@ -202,7 +203,8 @@ class StepGraphBuilder {
 
   // --- who sees whom
 
-  /// hidden_past_: [1, 1, 1, P]; hidden_new_: [1, 1, G * W, W]; 0 where seen, kHidden where not.
+  /// hidden_past_: [1, 1, 1, P]; hidden_new_: [1, 1, G * W, W]; hidden_all_: [1, 1, G * W, P + W];
+  /// 0 where seen, kHidden where not.
   void make_masks() {
     const Value seen = make<op::Convert>(mask_, ov::element::f32);
     Value seen_new = seen;
@@ -224,9 +226,18 @@ class StepGraphBuilder {
     const Value hidden =
         make<op::Unsqueeze>(hidden_where_zero(allowed), integers({0, 1}));  // [1, 1, W, W]
     hidden_new_ = make<op::Concat>(ov::OutputVector(query_heads_per_key_head(), hidden), 2);
+    if (has_past() && is_wide()) {
+      const int64_t rows = width() * query_heads_per_key_head();
+      const Value columns = shape_.open_past ? past_length() : integers({past()});
+      const Value past_rows = make<op::Broadcast>(
+          hidden_past_, make<op::Concat>(ov::OutputVector{integers({1, 1, rows}), columns}, 0));
+      hidden_all_ = make<op::Concat>(ov::OutputVector{past_rows, hidden_new_}, 3);
+    }
   }
 
-  Value past_length() const { return make<op::Subtract>(dimension(mask_, 1), dimension(ids_, 1)); }
+  Value past_length() const {  // i64 [1]
+    return make<op::Subtract>(dimension(mask_, 1), dimension(ids_, 1));
+  }
 
   static Value hidden_where_zero(const Value& seen) {
     return make<op::Multiply>(make<op::Subtract>(number(1.0f), seen), number(kHidden));
@@ -259,7 +270,7 @@ class StepGraphBuilder {
   /// cos_, sin_: [1, 1, W, D], each half of D the same angles.
   void make_rotation() {
     Value cos, sin;
-    if (shape_.open_past) {  // positions without a bound: computed, on devices that have f32
+    if (shape_.open_past && shape_.past == 0) {  // no bound: computed, on devices that have f32
       const std::vector<double> exact = rope_frequencies(config_);
       const std::vector<float> rounded(exact.begin(), exact.end());
       const Value frequencies =
@@ -342,22 +353,41 @@ class StepGraphBuilder {
 
   /// Softmax(query key^T) value over past and new rows: [1, kv_heads, G * W, D].
   Value mix(uint32_t layer, const Value& query, const Value& key, const Value& value) {
-    Value new_scores = make<op::MatMul>(query, key, false, true);
-    if (hidden_new_.get_node()) new_scores = make<op::Add>(new_scores, hidden_new_);
-    if (!has_past()) {
-      return make<op::MatMul>(make<op::Softmax>(new_scores, 3), value, false, false);
-    }
+    if (!has_past()) return mix_whole(query, key, value, hidden_new_);
     const std::string prefix = "past_key_values." + std::to_string(layer);
     const ov::PartialShape rows{1, config_.kv_heads, past_dimension(), config_.head_dim};
     const Value past_key = to_f32(add_parameter(prefix + ".key", cache_element(), rows));
     const Value past_value = to_f32(add_parameter(prefix + ".value", cache_element(), rows));
+    if (is_wide()) {
+      return mix_whole(query, make<op::Concat>(ov::OutputVector{past_key, key}, 2),
+                       make<op::Concat>(ov::OutputVector{past_value, value}, 2), hidden_all_);
+    }
+    return mix_apart(query, {past_key, past_value}, {key, value});
+  }
+
+  /// With many rows the scores are larger than the keys: then the keys are put together instead.
+  bool is_wide() const { return !shape_.open_width && shape_.width >= config_.head_dim / 2; }
+
+  Value mix_whole(const Value& query, const Value& key, const Value& value,
+                  const Value& hidden) const {
+    const Value scores = make<op::Add>(make<op::MatMul>(query, key, false, true), hidden);
+    return make<op::MatMul>(make<op::Softmax>(scores, 3), value, false, false);
+  }
+
+  struct KeyValue {
+    Value key, value;
+  };
+
+  Value mix_apart(const Value& query, const KeyValue& past, const KeyValue& fresh) const {
+    Value new_scores = make<op::MatMul>(query, fresh.key, false, true);
+    if (hidden_new_.get_node()) new_scores = make<op::Add>(new_scores, hidden_new_);
     const Value past_scores =
-        make<op::Add>(make<op::MatMul>(query, past_key, false, true), hidden_past_);
+        make<op::Add>(make<op::MatMul>(query, past.key, false, true), hidden_past_);
     const Value weights =
         make<op::Softmax>(make<op::Concat>(ov::OutputVector{past_scores, new_scores}, 3), 3);
     const ov::OutputVector parts = split(weights, 3, past_and_rest_);
-    return make<op::Add>(make<op::MatMul>(parts[0], past_value, false, false),
-                         make<op::MatMul>(parts[1], value, false, false));
+    return make<op::Add>(make<op::MatMul>(parts[0], past.value, false, false),
+                         make<op::MatMul>(parts[1], fresh.value, false, false));
   }
 
   Value logits(Value rows) const {
@@ -376,7 +406,7 @@ class StepGraphBuilder {
   ov::ResultVector results_;
   Value ids_, mask_, positions_;
   Value past_and_rest_;  // i64 [2]: how the columns divide into past and new
-  Value hidden_past_, hidden_new_;
+  Value hidden_past_, hidden_new_, hidden_all_;
   Value cos_, sin_;
 };
 

@@ -37,8 +37,8 @@ struct GraphInfo {
   std::string plan;           // "window", "cached" or "dynamic"
   uint32_t width = 0;         // W, the most rows one step takes; 0 = any number
   bool open_width = false;    // takes 1 to W rows; a closed one always takes W
-  uint32_t past = 0;          // P; 0 = the graph reads no cache
-  bool open_past = false;     // takes any number of past rows
+  uint32_t past = 0;          // P; 0 = the graph reads no cache, or with open_past has no bound
+  bool open_past = false;     // takes 0 to P past rows
   uint32_t logit_rows = 0;    // rows of logits given: the last so many; 0 = all
   std::vector<Port> inputs;
   std::vector<Port> outputs;

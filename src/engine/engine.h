@@ -1,0 +1,60 @@
+// Stage 3, engine. In: a bundle's step graphs. Out: one step at a time, on memory the caller owns.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bundle/manifest.h"
+#include "ovenbird/result.hpp"
+
+namespace ovenbird {
+
+/// Memory that a graph reads and writes in place, bound once. Owned by the caller, page-aligned
+/// (an NPU imports nothing else), alive as long as the binding. W, P: the graph's; an open
+/// dimension is bound for its largest size and used from the front.
+struct StepBuffers {
+  std::span<int64_t> input_ids;         // [W]
+  std::span<int64_t> attention_mask;    // [P + W]; 1 = may be seen
+  std::span<int64_t> position_ids;      // [W]
+  std::span<float> logits;              // [logit rows, vocabulary]
+  std::vector<std::byte*> past;         // key, value of layer 0, then layer 1, ...: [kv_heads, P, D]
+  std::vector<std::byte*> present;      // the same order: [kv_heads, W, D], new rows only
+};
+
+/// How much of the open dimensions a step uses; a closed graph's own sizes otherwise.
+struct StepSize {
+  uint32_t width = 0;  // rows of input_ids
+  uint32_t past = 0;   // rows of each past tensor
+};
+
+/// Step graphs on one device. One thread at a time.
+class Engine {
+ public:
+  using Binding = uint32_t;
+
+  virtual ~Engine() = default;
+
+  /// The device that runs the graphs, and the graphs it may run: an index into graphs() is how the
+  /// calls below name one.
+  virtual const std::string& device() const = 0;
+  virtual const std::vector<GraphInfo>& graphs() const = 0;
+
+  /// Begins to compile a graph in the background, if that has not been done.
+  virtual void prepare(size_t graph) = 0;
+
+  /// Gives back what a compiled graph holds; its bindings must not be used again.
+  virtual void release(size_t graph) = 0;
+
+  /// Binds a graph to memory; the cost of choosing another binding later is an index.
+  /// Blocks until the graph is compiled. Errors: kNoDevice (it does not compile).
+  virtual Result<Binding> bind(size_t graph, const StepBuffers& buffers) = 0;
+
+  /// Runs one step on a binding's memory; blocks until its outputs are written. Copies nothing.
+  /// Errors: kDeviceLost: the outputs are undefined, the inputs and the cache unchanged.
+  virtual Status step(Binding binding, StepSize size) = 0;
+};
+
+}  // namespace ovenbird

@@ -1,0 +1,57 @@
+// The device ladder: NPU, then GPU, then CPU.
+#include "engine/open_engine.h"
+
+#include <algorithm>
+
+#include "engine/openvino_engine.h"
+
+namespace ovenbird {
+namespace {
+
+const std::vector<std::string> kLadder = {"NPU", "GPU", "CPU"};
+
+/// The devices to try, in turn.
+Result<std::vector<std::string>> rungs(const EngineOptions& options) {
+  if (options.device == "auto") return kLadder;
+  const auto start = std::find(kLadder.begin(), kLadder.end(), options.device);
+  if (start == kLadder.end()) {
+    return fail(Code::kInvalidArgument,
+                "device " + options.device + ": it may be NPU, GPU, CPU or auto");
+  }
+  return options.fallback ? std::vector<std::string>(start, kLadder.end())
+                          : std::vector<std::string>{*start};
+}
+
+Result<std::unique_ptr<Engine>> open_on(const Bundle& bundle, const EngineOptions& options,
+                                        const std::string& device) {
+  if (std::string why = why_not_offered(device); !why.empty()) {
+    return fail(Code::kNoDevice, std::move(why));
+  }
+  Result<std::vector<GraphInfo>> graphs = graphs_for(bundle.manifest(), options, device);
+  if (!graphs) return Failure{graphs.error()};
+  return open_openvino_engine(bundle, options, device, std::move(*graphs));
+}
+
+}  // namespace
+
+Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& options) {
+  const Result<std::vector<std::string>> devices = rungs(options);
+  if (!devices) return Failure{devices.error()};
+  // Asked of the CPU, which takes every plan: a plan the bundle lacks is no device's fault.
+  const Result<std::vector<GraphInfo>> known = graphs_for(bundle.manifest(), options, "CPU");
+  if (!known) return Failure{known.error()};
+  OpenedEngine opened;
+  std::string reasons;
+  for (const std::string& device : *devices) {
+    Result<std::unique_ptr<Engine>> engine = open_on(bundle, options, device);
+    if (engine) {
+      opened.engine = std::move(*engine);
+      return opened;
+    }
+    reasons += (reasons.empty() ? "" : "; ") + device + ": " + engine.error().message;
+    opened.notes.push_back(device + " not used: " + engine.error().message);
+  }
+  return fail(Code::kNoDevice, "run " + bundle.directory().string() + ": " + reasons);
+}
+
+}  // namespace ovenbird

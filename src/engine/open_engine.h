@@ -1,0 +1,44 @@
+// Chooses device and graphs, and compiles them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bundle/bundle.h"
+#include "engine/engine.h"
+#include "ovenbird/result.hpp"
+
+namespace ovenbird {
+
+/// Which graphs of a plan are compiled. Each compiled graph holds the weights again.
+enum class Recipe { kLean, kBalanced, kFast };
+
+struct EngineOptions {
+  std::string plan = "cached";         // "window", "cached" or "dynamic"
+  Recipe recipe = Recipe::kBalanced;   // "cached" only
+  std::string device = "auto";         // "auto" (NPU, GPU, CPU in turn), or where to begin
+  bool fallback = true;                // go on with the next device when one fails
+  uint32_t threads = 0;                // CPU only; 0 = OpenVINO's choice
+  bool score = false;                  // logits of every row are wanted, not speed of decoding
+  bool blob_cache = true;              // keep compiled blobs in the bundle's cache/
+};
+
+/// An engine and, for each device that was tried in vain before it, one line saying why.
+struct OpenedEngine {
+  std::unique_ptr<Engine> engine;
+  std::vector<std::string> notes;
+};
+
+/// Errors: kInvalidArgument (no such plan or device), kNoDevice (none could be used; the message
+/// says for each why).
+Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& options);
+
+/// The graphs of `manifest` that these options use on `device`, the first one needed first, those
+/// over fewer past rows before those over more.
+/// Errors: kInvalidArgument (the bundle has none of that plan).
+Result<std::vector<GraphInfo>> graphs_for(const Manifest& manifest, const EngineOptions& options,
+                                          const std::string& device);
+
+}  // namespace ovenbird
