@@ -41,7 +41,13 @@ inline constexpr size_t kTokenizerStepsMax = 16;          // normalizers, pre-to
 inline constexpr size_t kPatternBytesMax = 1 << 14;       // one regular expression; real: 400
 inline constexpr size_t kNormalizedGrowthMax = 4;         // normalized text / raw text, in bytes
 inline constexpr std::chrono::seconds kSplitTimeMax{60};  // regular expressions, one text in all
-inline constexpr size_t kTemplateBytesMax = 1 << 20;      // a chat template; real: 30 kB
+inline constexpr size_t kTemplateBytesMax = 1 << 18;      // a chat template; real: 30 kB
+inline constexpr size_t kTemplateNestingMax = 200;        // brackets inside one another
+inline constexpr size_t kTemplateStepsMax = 300'000;      // loop rounds and macro calls, one rendering
+inline constexpr size_t kTemplateMemoryBytesMax = 512u << 20;
+inline constexpr size_t kTemplateStackBytes = 512u << 20;  // reserved, used only as deep as needed
+inline constexpr size_t kTemplateValueDepthMax = 200;     // lists and objects inside one another
+inline constexpr std::chrono::seconds kTemplateTimeMax{10};
 
 // Sampling and stop strings
 inline constexpr size_t kLogitBiasEntriesMax = 1024;      // OpenAI's interface takes 300

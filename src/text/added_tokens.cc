@@ -52,8 +52,12 @@ std::optional<AddedTokenSet::Found> AddedTokenSet::find(std::string_view text, s
   return std::nullopt;
 }
 
+bool AddedTokenCursor::touches_user_text(const AddedTokenSet::Found& found) const {
+  return !user_text_.empty() && user_text_.front().first < found.end;
+}
+
 bool AddedTokenCursor::is_accepted(const AddedTokenSet::Found& found) const {
-  if (found.token->is_special && !parses_special_) return false;
+  if (found.token->is_special && touches_user_text(found)) return false;
   if (!found.token->is_single_word) return true;
   return !ends_with_word_character(text_.substr(0, found.first)) &&
          !starts_with_word_character(text_.substr(found.end));
@@ -71,7 +75,16 @@ std::optional<TextPart> AddedTokenCursor::next() {
   }
   while (const std::optional<AddedTokenSet::Found> found = set_.find(text_, searched_)) {
     searched_ = found->end;
-    if (!is_accepted(*found)) continue;
+    while (!user_text_.empty() && user_text_.front().end <= found->first) {
+      user_text_ = user_text_.subspan(1);
+    }
+    if (!is_accepted(*found)) {
+      // Half of it may be the program's: its own token may begin inside.
+      const bool leaves_user_text =
+          touches_user_text(*found) && user_text_.front().end < found->end;
+      if (leaves_user_text) searched_ = std::max(found->first + 1, user_text_.front().end);
+      continue;
+    }
 
     size_t first = found->first, end = found->end;
     if (found->token->eats_space_left) {

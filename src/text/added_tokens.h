@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,21 +52,23 @@ struct TextPart {
 /// Walks through the parts of one text, in order. White space that a token eats belongs to it.
 class AddedTokenCursor {
  public:
-  /// parses_special = false: special tokens are text like any other.
-  AddedTokenCursor(const AddedTokenSet& set, std::string_view text, bool parses_special)
-      : set_(set), text_(text), parses_special_(parses_special) {}
+  /// In the ranges of `user_text` (ascending), special tokens are text like any other.
+  AddedTokenCursor(const AddedTokenSet& set, std::string_view text,
+                   std::span<const TextRange> user_text)
+      : set_(set), text_(text), user_text_(user_text) {}
 
   std::optional<TextPart> next();
 
  private:
   bool is_accepted(const AddedTokenSet::Found& found) const;
+  bool touches_user_text(const AddedTokenSet::Found& found) const;
   TextPart part(size_t first, size_t end, std::optional<int32_t> token) const;
 
   const AddedTokenSet& set_;
   std::string_view text_;
-  bool parses_special_;
-  size_t searched_ = 0;  // where the next search begins
-  size_t done_ = 0;      // what lies before is in parts already given
+  std::span<const TextRange> user_text_;  // those that do not end before the search
+  size_t searched_ = 0;                   // where the next search begins
+  size_t done_ = 0;                       // what lies before is in parts already given
   std::optional<TextPart> held_;
 };
 

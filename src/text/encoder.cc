@@ -86,11 +86,11 @@ Result<Encoder> Encoder::create(const TokenizerSpec& spec) {
   return encoder;
 }
 
-Status Encoder::encode(std::string_view text, bool parses_special, EncodeScratch& scratch,
-                       std::vector<int32_t>& ids) const {
+Status Encoder::encode(std::string_view text, std::span<const TextRange> user_text,
+                       EncodeScratch& scratch, std::vector<int32_t>& ids) const {
   scratch.matches.start(text.size());
-  const Work work{.scratch = scratch, .ids = ids, .parses_special = parses_special};
-  AddedTokenCursor parts(raw_tokens_, text, parses_special);
+  const Work work{.scratch = scratch, .ids = ids, .user_text = user_text};
+  AddedTokenCursor parts(raw_tokens_, text, user_text);
   while (const std::optional<TextPart> part = parts.next()) {
     if (part->token) {
       ids.push_back(*part->token);
@@ -105,7 +105,11 @@ Status Encoder::encode_raw(const TextPart& raw, const Work& work) const {
   const Result<std::string_view> text =
       normalize(spec_.normalizers, raw.text, work.scratch.normalized, work.scratch.spare);
   if (!text) return Failure{text.error()};
-  AddedTokenCursor parts(normalized_tokens_, *text, work.parses_special);
+  // The ranges are those of the raw text: here a special token is one only where no user wrote.
+  const TextRange all{.first = 0, .end = text->size()};
+  const std::span<const TextRange> user_text =
+      work.user_text.empty() ? work.user_text : std::span(&all, 1);
+  AddedTokenCursor parts(normalized_tokens_, *text, user_text);
   while (const std::optional<TextPart> part = parts.next()) {
     if (part->token) {
       work.ids.push_back(*part->token);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,15 +32,16 @@ class Encoder {
   /// Errors: kCorrupt, kUnsupported (a regular expression).
   static Result<Encoder> create(const TokenizerSpec& spec);
 
-  /// Appends the tokens of valid UTF-8. Errors: kUnsupported, a limit was hit.
-  Status encode(std::string_view text, bool parses_special, EncodeScratch& scratch,
+  /// Appends the tokens of valid UTF-8; special tokens are text in the ranges of `user_text`.
+  /// Errors: kUnsupported, a limit was hit.
+  Status encode(std::string_view text, std::span<const TextRange> user_text, EncodeScratch& scratch,
                 std::vector<int32_t>& ids) const;
 
  private:
   struct Work {  // what stays the same through one call
     EncodeScratch& scratch;
     std::vector<int32_t>& ids;
-    bool parses_special;
+    std::span<const TextRange> user_text;
   };
 
   explicit Encoder(const TokenizerSpec& spec) : spec_(spec), bpe_(spec) {}

@@ -96,20 +96,35 @@ Result<Tokenizer> Tokenizer::create(TokenizerSpec spec) {
 }
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, SpecialText special) const {
+  if (special == SpecialText::kIsToken) return encode_where(text, {});
+  const TextRange all{.first = 0, .end = text.size()};
+  return encode_where(text, {&all, 1});
+}
+
+Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
+                                               std::span<const TextRange> user_text) const {
+  return encode_where(text, user_text);
+}
+
+Result<std::vector<int32_t>> Tokenizer::encode_where(std::string_view text,
+                                                     std::span<const TextRange> user_text) const {
   if (text.size() > limits::kPromptBytesMax) {
     return fail(Code::kInvalidArgument, "encode text: " + std::to_string(text.size()) +
                                             " bytes, at most " +
                                             std::to_string(limits::kPromptBytesMax));
   }
   std::string repaired;
+  TextRange all;
   if (!is_utf8(text)) {
     repaired = utf8_lossy(text);
     text = repaired;
+    // The ranges no longer fit; broken text comes from users.
+    all.end = text.size();
+    if (!user_text.empty()) user_text = {&all, 1};
   }
   std::vector<int32_t> ids;
   std::unique_ptr<EncodeScratch> scratch = parts_->pool.take();
-  const Status done =
-      parts_->encoder->encode(text, special == SpecialText::kIsToken, *scratch, ids);
+  const Status done = parts_->encoder->encode(text, user_text, *scratch, ids);
   if (text.size() <= kKeptTextBytesMax) parts_->pool.put_back(std::move(scratch));
   if (!done) return Failure{done.error()};
   return ids;

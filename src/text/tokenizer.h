@@ -41,6 +41,12 @@ class Tokenizer {
   /// tokenizer's own rules cannot take this text within the limits.
   Result<std::vector<int32_t>> encode(std::string_view text, SpecialText special) const;
 
+  /// The same for a text of which users wrote some ranges (ascending, apart from each other): names
+  /// of special tokens are tokens where no byte of them lies in such a range. Everything else is as
+  /// if it were one text, so words may go across the borders.
+  Result<std::vector<int32_t>> encode(std::string_view text,
+                                      std::span<const TextRange> user_text) const;
+
   /// The text of `ids`, valid UTF-8. Ids that no token has show nothing.
   std::string decode(std::span<const int32_t> ids, SpecialTokens special) const;
 
@@ -68,6 +74,8 @@ class Tokenizer {
 
  private:
   struct Parts;
+  Result<std::vector<int32_t>> encode_where(std::string_view text,
+                                            std::span<const TextRange> user_text) const;
   explicit Tokenizer(std::unique_ptr<const Parts> parts);
   std::unique_ptr<const Parts> parts_;
 };

@@ -21,6 +21,12 @@ enum class TextForm : uint8_t {
   kSentencePiece,  // characters, U+2581 for a space, bytes only where a character is unknown
 };
 
+/// Bytes [first, end) of a text.
+struct TextRange {
+  size_t first = 0;
+  size_t end = 0;
+};
+
 /// A token that is cut out of the text before anything else is done to it.
 struct AddedToken {
   int32_t id = 0;

@@ -1,0 +1,1 @@
+# Stands in for the archive's build system while scripts/fetch_jinja.sh downloads it.
