@@ -66,8 +66,10 @@ Result<ConfigTexts> read_config_texts(const std::filesystem::path& directory) {
   auto config = read_text(directory / "config.json", limits::kConfigBytesMax);
   if (!config) return Failure{config.error()};
   if (config->empty()) {
-    return fail(Code::kNotFound,
-                "it has no config.json (give a Hugging Face checkpoint, or a .gguf file itself)");
+    return fail(
+        Code::kNotFound,
+        "it has no config.json, or an empty one (give a Hugging Face checkpoint, or a .gguf "
+        "file itself)");
   }
   auto generation = read_text(directory / "generation_config.json", limits::kConfigBytesMax);
   if (!generation) return Failure{generation.error()};

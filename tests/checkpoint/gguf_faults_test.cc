@@ -118,55 +118,59 @@ TEST_CASE("a GGUF with wrong metadata is refused") {
   });
 }
 
-TEST_CASE("a GGUF with a wrong tensor is refused") {
-  const auto query = [](TinyGguf& file) -> GgufTensorInfo& {
-    return file.tensor("blk.0.attn_q.weight");
-  };
+GgufTensorInfo& query(TinyGguf& file) { return file.tensor("blk.0.attn_q.weight"); }
+
+TEST_CASE("a GGUF whose tensors do not fit the format or the file is refused") {
   check_faults({
-      {"type 4", Code::kUnsupported, "type 4", [&](auto& f) { query(f).type = 4; }},
-      {"type 2^32-1", Code::kUnsupported, "Q6_K", [&](auto& f) { query(f).type = UINT32_MAX; }},
-      {"a row of part of a block", Code::kCorrupt, "Q4_0", [&](auto& f) { query(f).type = 2; }},
-      {"no dimensions", Code::kCorrupt, "0 dimensions", [&](auto& f) { query(f).dimensions = {}; }},
+      {"type 4", Code::kUnsupported, "type 4", [](auto& f) { query(f).type = 4; }},
+      {"type 2^32-1", Code::kUnsupported, "Q6_K", [](auto& f) { query(f).type = UINT32_MAX; }},
+      {"a row of part of a block", Code::kCorrupt, "Q4_0", [](auto& f) { query(f).type = 2; }},
+      {"no dimensions", Code::kCorrupt, "0 dimensions", [](auto& f) { query(f).dimensions = {}; }},
       {"five dimensions", Code::kCorrupt, "5 dimensions",
-       [&](auto& f) {
+       [](auto& f) {
          query(f).dimensions = {8, 8, 1, 1, 1};
        }},
       {"three dimensions", Code::kCorrupt, "shape",
-       [&](auto& f) {
+       [](auto& f) {
          query(f).dimensions = {8, 8, 1};
        }},
       {"a dimension of 0", Code::kCorrupt, "dimension of 0",
-       [&](auto& f) {
+       [](auto& f) {
          query(f).dimensions = {8, 0};
        }},
       {"wrapping dimensions", Code::kCorrupt, "overflow",
-       [&](auto& f) {
+       [](auto& f) {
          query(f).dimensions = {uint64_t{1} << 32, uint64_t{1} << 32};
        }},
       {"wrapping to the right size", Code::kCorrupt, "overflow",
-       [&](auto& f) {
+       [](auto& f) {
          query(f).dimensions = {8, (uint64_t{1} << 61) + 8};
        }},
       {"swapped dimensions", Code::kCorrupt, "[12, 8]",
        [](auto& f) {
          f.tensor("blk.0.ffn_down.weight").dimensions = {8, 12};
        }},
-      {"crooked offset", Code::kCorrupt, "multiple of 32", [&](auto& f) { query(f).offset += 4; }},
+      {"crooked offset", Code::kCorrupt, "multiple of 32", [](auto& f) { query(f).offset += 4; }},
       {"offset beyond the end", Code::kCorrupt, "needs 256 bytes",
-       [&](auto& f) { query(f).offset = 1U << 20; }},
+       [](auto& f) { query(f).offset = 1U << 20; }},
       {"wrapping offset", Code::kCorrupt, "needs 256 bytes",
-       [&](auto& f) { query(f).offset = std::numeric_limits<uint64_t>::max() - 31; }},
+       [](auto& f) { query(f).offset = std::numeric_limits<uint64_t>::max() - 31; }},
       {"overlap", Code::kCorrupt, "share bytes",
-       [&](auto& f) { query(f).offset = f.tensor("blk.0.attn_output.weight").offset; }},
+       [](auto& f) { query(f).offset = f.tensor("blk.0.attn_output.weight").offset; }},
+  });
+}
+
+TEST_CASE("a GGUF whose tensors are not the model's is refused") {
+  check_faults({
       {"a name twice", Code::kCorrupt, "named",
-       [&](auto& f) { query(f).name = "blk.0.attn_output.weight"; }},
-      {"no name", Code::kCorrupt, "name", [&](auto& f) { query(f).name = ""; }},
+       [](auto& f) { query(f).name = "blk.0.attn_output.weight"; }},
+      {"no name", Code::kCorrupt, "name", [](auto& f) { query(f).name = ""; }},
       {"long name", Code::kCorrupt, "too long",
-       [&](auto& f) { query(f).name = std::string(limits::kTensorNameBytesMax + 1, 'x'); }},
+       [](auto& f) { query(f).name = std::string(limits::kTensorNameBytesMax + 1, 'x'); }},
       {"name with control characters", Code::kCorrupt, "\\x00\\x1b",
-       [&](auto& f) { query(f).name = std::string("q\0\x1b[2J", 6); }},
+       [](auto& f) { query(f).name = std::string("q\0\x1b[2J", 6); }},
       {"missing", Code::kCorrupt, "\"blk.0.attn_q.weight\" is missing",
-       [&](auto& f) { query(f).name = "blk.1.attn_q.weight"; }},
+       [](auto& f) { query(f).name = "blk.1.attn_q.weight"; }},
       {"one too many", Code::kUnsupported, "no part",
        [](auto& f) {
          f.add_tensor("blk.0.ffn_gate_inp.weight", {8, 4});
@@ -217,7 +221,7 @@ TEST_CASE("a GGUF of a model that is not built is refused by name") {
   });
 }
 
-TEST_CASE("a GGUF whose numbers make no model is refused") {
+TEST_CASE("a GGUF whose counts make no model is refused") {
   check_faults({
       {"no layers", Code::kCorrupt, "block_count", [](auto& f) { f.erase("llama.block_count"); }},
       {"0 layers", Code::kCorrupt, "layers",
@@ -234,6 +238,8 @@ TEST_CASE("a GGUF whose numbers make no model is refused") {
        [](auto& f) {
          f.set("llama.block_count", {10, bytes_of(kHuge)});
        }},
+      {"context too long", Code::kCorrupt, "context",
+       [](auto& f) { f.set("llama.context_length", gguf_u32(UINT32_MAX)); }},
       {"0 heads", Code::kCorrupt, "heads",
        [](auto& f) { f.set("llama.attention.head_count", gguf_u32(0)); }},
       {"3 heads for 8", Code::kCorrupt, "divide",
@@ -244,6 +250,11 @@ TEST_CASE("a GGUF whose numbers make no model is refused") {
        [](auto& f) { f.set("llama.attention.key_length", gguf_u32(7)); }},
       {"rotation wider than a head", Code::kCorrupt, "rope.dimension_count",
        [](auto& f) { f.set("llama.rope.dimension_count", gguf_u32(17)); }},
+  });
+}
+
+TEST_CASE("a GGUF with a rotation or a norm that cannot be computed is refused") {
+  check_faults({
       {"theta 0", Code::kCorrupt, "theta",
        [](auto& f) { f.set("llama.rope.freq_base", gguf_f32(0)); }},
       {"theta nan", Code::kCorrupt, "finite",
@@ -254,8 +265,6 @@ TEST_CASE("a GGUF whose numbers make no model is refused") {
        [](auto& f) { f.erase("llama.attention.layer_norm_rms_epsilon"); }},
       {"epsilon negative", Code::kCorrupt, "epsilon",
        [](auto& f) { f.set("llama.attention.layer_norm_rms_epsilon", gguf_f32(-1)); }},
-      {"context too long", Code::kCorrupt, "context",
-       [](auto& f) { f.set("llama.context_length", gguf_u32(UINT32_MAX)); }},
       {"divisor 0", Code::kCorrupt, "divisor",
        [](auto& f) {
          f.add_floats("rope_freqs.weight", {1, 0});
@@ -264,6 +273,11 @@ TEST_CASE("a GGUF whose numbers make no model is refused") {
        [](auto& f) {
          f.add_floats("rope_freqs.weight", {1, 1, 1});
        }},
+  });
+}
+
+TEST_CASE("a GGUF whose token lists do not fit each other is refused") {
+  check_faults({
       {"no tokens", Code::kCorrupt, "no tokens", [](auto& f) { f.erase("tokenizer.ggml.tokens"); }},
       {"four tokens for five rows", Code::kCorrupt, "[5, 8]",
        [](auto& f) {
