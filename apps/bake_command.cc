@@ -1,0 +1,95 @@
+// The bake command: source in, bundle out, with progress on the way.
+#include "bake_command.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "bake/bake.h"
+#include "bake_tokenizer.h"
+#include "base/message_text.h"
+#include "bundle/bundle.h"
+#include "checkpoint/checkpoint.h"
+#include "hub_cache.h"
+#include "interrupt.h"
+#include "progress.h"
+#include "quantities.h"
+
+namespace ovenbird {
+namespace {
+
+namespace fs = std::filesystem;
+
+void show(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+/// bake() with a progress display on standard error, until it ends or Ctrl-C asks to.
+Result<Manifest> bake_with_progress(BakeJob job) {
+  const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
+  Progress progress(source_bytes(job.checkpoint),
+                    is_terminal ? Progress::Style::kBar : Progress::Style::kLines);
+  const auto begin = std::chrono::steady_clock::now();
+  job.progress = [&](uint64_t bytes_done) {
+    show(progress.update(bytes_done, std::chrono::steady_clock::now() - begin));
+    return !is_interrupted();
+  };
+  Result<Manifest> manifest = bake(job);
+  show(progress.finish());
+  return manifest;
+}
+
+void note_tokenizer(const BakedTokenizer& tokenizer, const ModelConfig& config) {
+  if (tokenizer.files.empty()) {
+    note("the source has no tokenizer.json: the bundle runs with --ids and --tokenizer_id only");
+  } else if (tokenizer.vocabulary > config.vocabulary) {
+    note("the tokenizer has ids up to " + std::to_string(tokenizer.vocabulary - 1) +
+         ", the model's are below " + std::to_string(config.vocabulary) +
+         ": a text that needs the others will be refused");
+  }
+}
+
+/// What was made, and the command to type next.
+ExitStatus say_what_was_made(const fs::path& target, bool has_tokenizer) {
+  const Result<Bundle> bundle = Bundle::open(target);
+  if (!bundle) return report(bundle.error());
+  const Manifest& manifest = bundle->manifest();
+  uint64_t bytes = 0;
+  for (const FileInfo& file : manifest.files) bytes += file.bytes;
+  const std::string path = one_line(target.string());
+  const std::string next = has_tokenizer ? " -p \"Hello\"" : " --ids 1,2,3";
+  std::printf("baked %s: %s, %zu graphs, %s, for %s\n", path.c_str(),
+              one_line(manifest.model.description).c_str(), manifest.graphs.size(),
+              size_text(bytes).c_str(), manifest.target == Target::kNpu ? "npu" : "cpu");
+  std::printf("next:  ovenbird run %s%s\n", path.c_str(), next.c_str());
+  return finish_output();
+}
+
+}  // namespace
+
+ExitStatus bake_bundle(const BakeCommand& command) {
+  watch_for_interrupt();
+  if (const Status valid = validate(command.options); !valid) return report(valid.error());
+  const Result<Source> source = find_source(command.source);
+  if (!source) return report(source.error());
+  const Result<std::unique_ptr<Checkpoint>> checkpoint = open_checkpoint(source->path);
+  if (!checkpoint) return report(checkpoint.error());
+  const Result<BakedTokenizer> tokenizer = bake_tokenizer(**checkpoint);
+  if (!tokenizer) return report(tokenizer.error());
+  const fs::path target = command.output.value_or(source->name + "-ovenbird");
+  const Result<Manifest> manifest = bake_with_progress({.checkpoint = **checkpoint,
+                                                        .options = command.options,
+                                                        .target = target,
+                                                        .replace = command.replace,
+                                                        .extra_files = tokenizer->files});
+  if (!manifest) return report(manifest.error());
+  note_tokenizer(*tokenizer, (*checkpoint)->config());
+  return say_what_was_made(target, !tokenizer->files.empty());
+}
+
+}  // namespace ovenbird

@@ -1,0 +1,22 @@
+// The files of a bundle that hold its tokenizer.
+#pragma once
+
+#include <vector>
+
+#include "bake/bake.h"
+#include "checkpoint/checkpoint.h"
+#include "ovenbird/result.hpp"
+
+namespace ovenbird {
+
+struct BakedTokenizer {
+  std::vector<ExtraFile> files;  // empty: the source has no tokenizer
+  size_t vocabulary = 0;         // ids are below it
+};
+
+/// The tokenizer in its binary form, the chat template, and the source's own tokenizer files as
+/// they are. The tokenizer is compiled once, so that a broken one is found now. Errors: kCorrupt,
+/// kUnsupported: the source has a tokenizer that cannot be used.
+Result<BakedTokenizer> bake_tokenizer(const Checkpoint& checkpoint);
+
+}  // namespace ovenbird

@@ -1,0 +1,91 @@
+// The command line of both programs: what may be typed, and what it says.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "bake/options.h"
+#include "ovenbird/result.hpp"
+#include "session/sampling_options.h"
+
+namespace ovenbird {
+
+/// What was asked for is a text: --help, --version.
+struct ShowText {
+  std::string text;
+};
+
+struct BakeCommand {
+  std::string source;
+  std::optional<std::filesystem::path> output;  // none: named after the source
+  BakeOptions options;
+  bool replace = false;
+};
+
+struct InspectCommand {
+  std::string bundle;
+  bool json = false;
+  bool verify = false;
+};
+
+/// Where and how a bundle runs.
+struct RunChoice {
+  std::string bundle;               // path of its directory, or of an .xml in it
+  std::optional<std::string> plan;  // "window", "cached", "dynamic"; none: the best there is
+  std::string device = "auto";  // "NPU", "GPU", "CPU"; auto = the first that works, in that order
+  bool fallback = true;         // may take the next device when `device` does not work
+  std::optional<std::string> recipe;  // "lean", "balanced", "fast"; none: the device's own
+  uint32_t threads = 0;               // of the CPU; 0 = OpenVINO chooses
+};
+
+/// How an answer is made.
+struct AnswerChoice {
+  SamplingOptions sampling;
+  std::vector<std::string> stop;  // strings that end the answer
+  uint32_t max_tokens = 512;      // of one answer
+  bool drafts = true;
+};
+
+struct RunCommand {
+  RunChoice where;
+  AnswerChoice answer;
+  std::optional<std::string> tokenizer;  // a directory with a tokenizer; none: the bundle's
+  std::optional<std::string> prompt;     // neither prompt nor ids: standard input
+  std::optional<std::vector<int32_t>> ids;
+  std::optional<std::string> system;
+  bool raw = false;  // the prompt as it is, without the chat template
+  bool json = false;
+};
+
+struct ChatCommand {
+  RunChoice where;
+  AnswerChoice answer;
+  std::optional<std::string> system;
+};
+
+struct ScoreCommand {
+  RunChoice where;
+  std::optional<std::filesystem::path> text;  // exactly one of text and ids
+  std::optional<std::vector<int32_t>> ids;
+  std::optional<uint32_t> max_tokens;  // scores the first so many only
+  bool json = false;
+};
+
+struct BenchCommand {
+  RunChoice where;
+  bool json = false;
+};
+
+using Command = std::variant<ShowText, BakeCommand, InspectCommand, RunCommand, ChatCommand,
+                             ScoreCommand, BenchCommand>;
+
+/// `arguments` are those after the program's name. Knows nothing about files: a path is a text.
+/// Errors: kInvalidArgument, one line that names the argument and the help that explains it.
+Result<Command> parse_command_line(std::span<const char* const> arguments);
+
+}  // namespace ovenbird
