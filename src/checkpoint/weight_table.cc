@@ -197,7 +197,7 @@ Result<WeightTable> WeightTable::bind(const ModelConfig& config, const WeightSet
 }
 
 const Tensor* WeightTable::find(Weight weight, uint32_t layer) const {
-  if (layer >= layers_) return nullptr;
+  if (kNames[static_cast<size_t>(weight)].is_per_layer && layer >= layers_) return nullptr;
   const uint32_t index = slots_[slot(weight, layer)];
   return index == kAbsent ? nullptr : &tensors_[index];
 }
