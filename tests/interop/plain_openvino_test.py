@@ -46,14 +46,15 @@ def size(dimension):
 
 
 def open_graph(core, path):
-    model = core.read_model(path)
+    own = path.with_suffix(".bin")  # only the window graph has one of its own name: the shared one
+    model = core.read_model(path, own if own.exists() else path.with_name("openvino_model.bin"))
     inputs = {port.get_any_name(): port for port in model.inputs}
     caches = {name: (port.get_element_type(), [size(d) for d in port.get_partial_shape()])
               for name, port in inputs.items() if name.startswith("past_key_values.")}
     past = next(iter(caches.values()))[1][2] if caches else 0
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     width = size(inputs["input_ids"].get_partial_shape()[1])
-    return Graph(Path(path).name, compiled, width, past, caches)
+    return Graph(path.name, compiled, width, past, caches)
 
 
 # ---- names and shapes
