@@ -43,7 +43,7 @@ inline constexpr size_t kNormalizedGrowthMax = 4;         // normalized text / r
 inline constexpr std::chrono::seconds kSplitTimeMax{60};  // regular expressions, one text in all
 inline constexpr size_t kTemplateBytesMax = 1 << 18;      // a chat template; real: 30 kB
 inline constexpr size_t kTemplateNestingMax = 200;        // brackets inside one another
-inline constexpr size_t kTemplateStepsMax = 300'000;      // loop rounds and macro calls, one rendering
+inline constexpr size_t kTemplateStepsMax = 100'000;      // loop rounds and macro calls, one rendering
 inline constexpr size_t kTemplateMemoryBytesMax = 512u << 20;
 inline constexpr size_t kTemplateStackBytes = 512u << 20;  // reserved, used only as deep as needed
 inline constexpr size_t kTemplateValueDepthMax = 200;     // lists and objects inside one another
