@@ -1,0 +1,116 @@
+// Filling a step's inputs: ids, positions, and who may be seen.
+#include "session/bound_graph.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace ovenbird {
+namespace {
+
+constexpr uint32_t kOpenWidthMax = 128;  // rows that a graph without a bound is given at most
+
+/// Hands out page-aligned pieces of one allocation; first to count them, then to place them.
+class Carver {
+ public:
+  explicit Carver(std::byte* start) : start_(start) {}
+
+  std::byte* take(size_t bytes) {
+    std::byte* piece = start_ + used_;
+    used_ += round_up_to_page(bytes);
+    return piece;
+  }
+  template <typename T>
+  std::span<T> take_numbers(size_t count) {
+    return {reinterpret_cast<T*>(take(count * sizeof(T))), count};
+  }
+  size_t used() const { return used_; }
+
+ private:
+  std::byte* start_;
+  size_t used_ = 0;
+};
+
+}  // namespace
+
+BoundGraph::BoundGraph(Engine& engine, const Manifest& manifest, size_t graph)
+    : engine_(engine), manifest_(manifest), graph_(graph) {}
+
+uint32_t BoundGraph::logit_rows(uint32_t width) const {
+  return info().logit_rows == 0 ? width : std::min(width, info().logit_rows);
+}
+
+Status BoundGraph::bind(const std::vector<std::byte*>& past, uint32_t past_max) {
+  const ModelFacts& model = manifest_.model;
+  const uint32_t width = info().width ? info().width : kOpenWidthMax;
+  const size_t present_bytes =
+      size_t{model.kv_heads} * width * model.head_dim * bytes_of(manifest_.cache_type);
+  const auto carve = [&](Carver carver) {
+    buffers_.input_ids = carver.take_numbers<int64_t>(width);
+    buffers_.attention_mask = carver.take_numbers<int64_t>(past_max + width);
+    buffers_.position_ids = carver.take_numbers<int64_t>(width);
+    buffers_.logits = carver.take_numbers<float>(size_t{logit_rows(width)} * model.vocabulary);
+    buffers_.present.clear();
+    for (uint32_t tensor = 0; tensor < 2 * model.layers; ++tensor) {
+      buffers_.present.push_back(carver.take(present_bytes));
+    }
+    return carver.used();
+  };
+  Result<PageMemory> memory = PageMemory::allocate(carve(Carver(nullptr)));
+  if (!memory) return fail_in("bind " + info().file, memory.error());
+  memory_ = std::move(*memory);
+  carve(Carver(memory_.bytes().data()));
+  buffers_.past = past;
+  const Result<Engine::Binding> binding = engine_.bind(graph_, buffers_);
+  if (!binding) return Failure{binding.error()};
+  binding_ = *binding;
+  return ok();
+}
+
+void BoundGraph::fill_inputs(const Rows& rows) {
+  const uint32_t padding = first_row_;
+  std::fill_n(buffers_.input_ids.begin(), padding, 0);
+  std::fill_n(buffers_.position_ids.begin(), padding, 0);
+  for (uint32_t i = 0; i < rows.tokens.size(); ++i) {
+    buffers_.input_ids[padding + i] = rows.tokens[i];
+    buffers_.position_ids[padding + i] = rows.first_position + i;
+  }
+  // Columns: the past rows, then the new ones.
+  auto column = buffers_.attention_mask.begin();
+  column = std::fill_n(column, rows.seen, 1);
+  column = std::fill_n(column, rows.past - rows.seen, 0);
+  column = std::fill_n(column, padding, 0);
+  std::fill_n(column, rows.tokens.size(), 1);
+}
+
+Result<Logits> BoundGraph::run(const Rows& rows, const std::vector<std::byte*>& past,
+                               uint32_t past_max) {
+  OVENBIRD_CHECK(!rows.tokens.empty() && rows.seen <= rows.past);
+  if (!binding_) {
+    if (Status bound = bind(past, past_max); !bound) return Failure{bound.error()};
+  }
+  const auto count = static_cast<uint32_t>(rows.tokens.size());
+  step_width_ = info().open_width ? count : info().width;
+  OVENBIRD_CHECK(count <= step_width_);
+  first_row_ = step_width_ - count;
+  fill_inputs(rows);
+  const Status done = engine_.step(*binding_, {.width = step_width_, .past = rows.past});
+  if (!done) return Failure{done.error()};
+
+  const uint32_t given = logit_rows(step_width_);
+  const uint32_t useful = std::min(given, count);
+  const uint32_t vocabulary = manifest_.model.vocabulary;
+  return Logits{.values = buffers_.logits.subspan(size_t{given - useful} * vocabulary,
+                                                  size_t{useful} * vocabulary),
+                .rows = useful,
+                .vocabulary = vocabulary};
+}
+
+void BoundGraph::release() {
+  if (!binding_) return;
+  binding_.reset();
+  engine_.release(graph_);
+  memory_ = PageMemory();
+}
+
+}  // namespace ovenbird

@@ -1,0 +1,64 @@
+// One step graph with the memory for its inputs and outputs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/page_memory.h"
+#include "bundle/manifest.h"
+#include "engine/engine.h"
+#include "ovenbird/result.hpp"
+#include "session/plan.h"
+
+namespace ovenbird {
+
+/// Takes its memory and is bound when it first runs.
+class BoundGraph {
+ public:
+  BoundGraph(Engine& engine, const Manifest& manifest, size_t graph);
+
+  const GraphInfo& info() const { return engine_.graphs()[graph_]; }
+  size_t graph() const { return graph_; }
+
+  /// Rows of logits that a step of `width` rows gives.
+  uint32_t logit_rows(uint32_t width) const;
+
+  /// Which rows of a step are what. Rows are padded at the front, so that the newest token is
+  /// always the last row.
+  struct Rows {
+    std::span<const int32_t> tokens;  // at most W
+    uint32_t first_position = 0;      // of tokens[0]
+    uint32_t seen = 0;                // rows of the cache that hold something
+    uint32_t past = 0;                // rows of the cache that the graph reads: its P, or if open
+                                      // the cache's capacity
+  };
+
+  /// Runs one step over the cache tensors `past`, which must be the same at every call. `past_max`:
+  /// the most rows an open past will ever have. Gives the rows of logits of the newest tokens.
+  Result<Logits> run(const Rows& rows, const std::vector<std::byte*>& past, uint32_t past_max);
+
+  /// Gives the compiled graph and the memory back; the next run takes them again.
+  void release();
+
+  /// The last step's new rows, each tensor [kv_heads, step_width(), head_dim]; token 0 is row
+  /// first_row().
+  const std::vector<std::byte*>& present() const { return buffers_.present; }
+  uint32_t step_width() const { return step_width_; }
+  uint32_t first_row() const { return first_row_; }
+
+ private:
+  Status bind(const std::vector<std::byte*>& past, uint32_t past_max);
+  void fill_inputs(const Rows& rows);
+
+  Engine& engine_;
+  const Manifest& manifest_;
+  size_t graph_;
+  std::optional<Engine::Binding> binding_;
+  PageMemory memory_;
+  StepBuffers buffers_;
+  uint32_t step_width_ = 0;
+  uint32_t first_row_ = 0;
+};
+
+}  // namespace ovenbird

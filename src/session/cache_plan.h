@@ -1,0 +1,52 @@
+// Plans over a cache: prefill in chunks, decode, verify drafts, and go on when the cache is full.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "session/bound_graph.h"
+#include "session/cache_slot.h"
+#include "session/plan.h"
+
+namespace ovenbird {
+
+/// Serves "cached" (graphs of fixed past, perhaps one of open past) and "dynamic" (one open graph).
+///
+/// When the cache is full, the first few rows (attention sinks; Xiao et al., 2023, "Efficient
+/// Streaming Language Models with Attention Sinks") and the recent half stay, the rows between are
+/// dropped and the keys behind them turned to their new positions. So positions stay below
+/// `rows_max`, and the cost is spread over half a cache of tokens.
+class CachePlan : public Plan {
+ public:
+  /// `graphs`: indices into engine.graphs(), all of one plan. Errors: kIo (memory).
+  static Result<std::unique_ptr<CachePlan>> create(Engine& engine, const Manifest& manifest,
+                                                   const std::vector<size_t>& graphs);
+
+  uint64_t tokens() const override { return dropped_ + slot_.rows(); }
+  uint32_t chunk(uint32_t tokens, LogitRows wanted) const override;
+  double relative_cost(uint32_t tokens) const override;
+  Result<Logits> step(std::span<const int32_t> tokens, LogitRows wanted) override;
+  void commit(uint32_t count) override;
+  uint64_t keep(uint64_t count) override;
+
+  uint32_t sinks() const;
+  uint64_t dropped() const { return dropped_; }
+
+ private:
+  CachePlan(Engine& engine, const Manifest& manifest, const std::vector<size_t>& graphs,
+            CacheSlot slot);
+
+  BoundGraph* choose(uint32_t tokens, LogitRows wanted, uint32_t rows);
+  const BoundGraph* choose(uint32_t tokens, LogitRows wanted, uint32_t rows) const;
+  uint32_t next_capacity(uint32_t rows) const;
+  void make_room(uint32_t tokens);
+  void look_ahead();
+
+  Engine& engine_;
+  CacheSlot slot_;
+  std::vector<std::unique_ptr<BoundGraph>> graphs_;
+  BoundGraph* stepped_ = nullptr;  // the graph of a step that has not been committed
+  uint64_t dropped_ = 0;
+};
+
+}  // namespace ovenbird

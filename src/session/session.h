@@ -1,0 +1,78 @@
+// Stage 4, session. One conversation: its tokens, its sampler, its drafts, over a plan.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ovenbird/result.hpp"
+#include "session/plan.h"
+#include "session/prompt_lookup.h"
+#include "session/sampler.h"
+#include "session/token_counts.h"
+
+namespace ovenbird {
+
+struct SessionOptions {
+  SamplingOptions sampling;
+  bool drafts = false;         // guess tokens from the history and verify several in one step
+  uint64_t draft_salt = 0;     // see PromptLookupOptions
+};
+
+/// Counts since the last prompt().
+struct SessionStats {
+  uint64_t prompt_tokens = 0;
+  uint64_t reused_tokens = 0;    // of the prompt: were in the cache already
+  uint64_t prefill_steps = 0;
+  uint64_t decode_steps = 0;
+  uint64_t drafted_tokens = 0;
+  uint64_t accepted_tokens = 0;  // of the drafted: were what the model says
+  /// Greedy choices made in a step that verified a draft, where the two best logits were closer than
+  /// kWidthNoise: there another graph width might have said the other one.
+  uint64_t near_ties = 0;
+};
+
+/// How far the same logit may differ between two graph widths (int4 weights, f16 cache, CPU):
+/// sums are taken in another order. `bench/width_noise.py` measures it.
+inline constexpr float kWidthNoise = 0.05f;
+
+class Session {
+ public:
+  /// The plan must outlive the session. Errors: kInvalidArgument (sampling options).
+  static Result<Session> create(Plan& plan, uint32_t vocabulary, const SessionOptions& options);
+
+  /// Makes `tokens`, the whole conversation so far, what the answer continues. Computes only what
+  /// the plan does not hold already. Errors: kInvalidArgument (none, or an id out of range; nothing
+  /// has changed), those of Plan::step (the next prompt() starts from what was committed).
+  Status prompt(std::span<const int32_t> tokens);
+
+  /// The next token of the answer. Errors: those of Plan::step and of Sampler::sample.
+  Result<int32_t> next();
+
+  /// Prompt and answer; a few tokens more than next() has given, if drafts were accepted.
+  std::span<const int32_t> tokens() const { return history_.tokens(); }
+
+  const SessionStats& stats() const { return stats_; }
+
+ private:
+  Session(Plan& plan, uint32_t vocabulary, const SessionOptions& options);
+
+  Status prefill(std::span<const int32_t> tokens);
+  Status decode();
+  Status say(std::span<const float> logits);
+  bool is_near_tie(std::span<const float> logits) const;
+
+  Plan* plan_;
+  SessionOptions options_;
+  Sampler sampler_;
+  TokenCounts history_;
+  PromptLookup lookup_;
+  std::deque<int32_t> said_;  // decided, not yet given by next()
+  std::vector<int32_t> step_tokens_;
+  SessionStats stats_;
+};
+
+}  // namespace ovenbird

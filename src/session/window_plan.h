@@ -1,0 +1,32 @@
+// The plain fixed window: no cache; every step computes the newest W tokens again.
+#pragma once
+
+#include <vector>
+
+#include "session/bound_graph.h"
+#include "session/plan.h"
+
+namespace ovenbird {
+
+/// Truncates to the newest W tokens, as the classic fixed window does, and can slide for ever.
+/// Positions count from the window's first token, so they stay in [0, W).
+class WindowPlan : public Plan {
+ public:
+  /// `graph` is an index into engine.graphs().
+  WindowPlan(Engine& engine, const Manifest& manifest, size_t graph);
+
+  uint64_t tokens() const override { return tokens_.size(); }
+  uint32_t chunk(uint32_t tokens, LogitRows wanted) const override;
+  double relative_cost(uint32_t) const override { return 1.0; }  // every step computes all rows
+  Result<Logits> step(std::span<const int32_t> tokens, LogitRows wanted) override;
+  void commit(uint32_t count) override;
+  uint64_t keep(uint64_t count) override;
+
+ private:
+  BoundGraph graph_;
+  std::vector<int32_t> tokens_;   // committed
+  std::vector<int32_t> stepped_;  // of the last step
+  std::vector<int32_t> window_;   // scratch
+};
+
+}  // namespace ovenbird
