@@ -164,7 +164,11 @@ Status read_byte_level(const GgufVocabulary& source, TokenizerSpec& spec) {
   vocabulary.fill(spec, {});
   read_added_tokens(source, spec);
   if (Status read = read_merges(source, vocabulary, spec); !read) return read;
-  return read_ids(source, {.adds_bos = named->adds_bos}, spec);
+  if (Status read = read_ids(source, {.adds_bos = named->adds_bos}, spec); !read) return read;
+  // The file may name an unknown token, but byte-level BPE has no use for it: a byte without a
+  // token (SmolLM2 lacks some) is left out.
+  spec.unknown_id.reset();
+  return ok();
 }
 
 Status read_sentence_piece(const GgufVocabulary& source, TokenizerSpec& spec) {

@@ -155,6 +155,18 @@ TEST_CASE("GGUF: ids that mean none are none") {
   CHECK(spec->prefix_ids == std::vector<int32_t>{1});
 }
 
+TEST_CASE("GGUF: byte-level BPE leaves out bytes that have no token") {
+  GgufVocabulary vocabulary = small_gguf();
+  vocabulary.model = "gpt2";
+  vocabulary.pre = "gpt-2";
+  vocabulary.unknown_id = 0;
+  auto spec = tokenizer_spec_from_gguf(vocabulary);
+  REQUIRE(spec);
+  const auto tokenizer = Tokenizer::create(std::move(*spec));
+  REQUIRE(tokenizer);
+  CHECK(*tokenizer->encode("axb", SpecialText::kIsText) == std::vector<int32_t>{2, 3});
+}
+
 TEST_CASE("limits on added tokens hold to the byte") {
   const auto with_added = [](size_t bytes) {
     return changed([&](Json& j) {
