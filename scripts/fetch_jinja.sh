@@ -1,6 +1,7 @@
 #!/bin/sh
-# Downloads the source archive of requirements-jinja.txt (77 MB, checked against its hash) and unpacks
-# from it the Jinja engine and the chat templates that the tests read, into .deps/llama_cpp_jinja.
+# Downloads the source archive of requirements-jinja.txt (77 MB, checked against its hash) and
+# unpacks from it the Jinja engine and the chat templates that the tests read, into
+# .deps/llama_cpp_jinja.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 deps=${1:-$here/../.deps}

@@ -10,15 +10,17 @@
 namespace ovenbird {
 
 inline Tokenizer fuzz_tokenizer(TextForm form) {
-  const std::string stages =
-      form == TextForm::kByteLevel
-          ? R"("normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
+  const std::string stages = form == TextForm::kByteLevel
+                                 ? R"("normalizer":{"type":"NFC"},
+               "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
                "decoder":{"type":"ByteLevel"},)"
-          : R"("normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"\u2581"},
-               {"type":"Replace","pattern":{"String":" "},"content":"\u2581"}]},"pre_tokenizer":null,
-               "decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"\u2581"},
-               "content":" "},{"type":"ByteFallback"},{"type":"Fuse"},
-               {"type":"Strip","content":" ","start":1,"stop":0}]},)";
+                                 : R"("normalizer":{"type":"Sequence","normalizers":[
+                 {"type":"Prepend","prepend":"\u2581"},
+                 {"type":"Replace","pattern":{"String":" "},"content":"\u2581"}]},
+               "decoder":{"type":"Sequence","decoders":[
+                 {"type":"Replace","pattern":{"String":"\u2581"},"content":" "},
+                 {"type":"ByteFallback"},{"type":"Fuse"},
+                 {"type":"Strip","content":" ","start":1,"stop":0}]},)";
   std::string vocabulary = R"("a":0,"b":1,"ab":2,"abab":3,"\u0120":4,"\u2581":5,"<s>":6,"aa":7)";
   constexpr const char* kHex = "0123456789ABCDEF";
   for (int byte = 0; byte < 256; ++byte) {
