@@ -139,6 +139,9 @@ void add_bench(CLI::App& program, BenchCommand& bench) {
       "  ovenbird bench smollm2                       # every plan and recipe\n"
       "  ovenbird bench smollm2 --plan cached --recipe fast --threads 2 --json\n");
   add_json(app, bench.json, "One JSON object; the best plan's figures at the top");
+  app.add_flag("--here", bench.here,
+               "Measure one plan and recipe in this process; without it, every\n"
+               "plan and recipe gets a process of its own");
   add_run_choice(app, bench.where);
 }
 

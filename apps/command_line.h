@@ -78,6 +78,7 @@ struct ScoreCommand {
 
 struct BenchCommand {
   RunChoice where;
+  bool here = false;  // measures one plan and recipe in this process, instead of starting others
   bool json = false;
 };
 

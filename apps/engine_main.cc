@@ -3,9 +3,13 @@
 #include <cstdio>
 
 #include "bake_command.h"
+#include "bench_command.h"
+#include "chat_command.h"
 #include "command_line.h"
 #include "exit_status.h"
 #include "inspect.h"
+#include "run_command.h"
+#include "score_command.h"
 
 namespace ovenbird {
 namespace {
@@ -16,20 +20,19 @@ ExitStatus perform(const ShowText& text) {
 }
 ExitStatus perform(const InspectCommand& command) { return inspect(command); }
 ExitStatus perform(const BakeCommand& command) { return bake_bundle(command); }
+ExitStatus perform(const RunCommand& command) { return run(command); }
+ExitStatus perform(const ChatCommand& command) { return chat(command); }
+ExitStatus perform(const ScoreCommand& command) { return score_text(command); }
+ExitStatus perform(const BenchCommand& command) { return bench(command); }
 
-/// The commands that answer come with the session.
-template <typename Answering>
-ExitStatus perform(const Answering&) {
-  return report({Code::kUnsupported, "this engine bakes and inspects only"});
-}
-
-}  // namespace
-}  // namespace ovenbird
-
-int main(int count, char** arguments) {
-  using namespace ovenbird;
+ExitStatus run_engine(int count, char** arguments) {
   const Result<Command> command =
       parse_command_line({arguments + 1, static_cast<size_t>(count - 1)});
   if (!command) return report(command.error());
   return std::visit([](const auto& wanted) { return perform(wanted); }, *command);
 }
+
+}  // namespace
+}  // namespace ovenbird
+
+int main(int count, char** arguments) { return ovenbird::run_engine(count, arguments); }

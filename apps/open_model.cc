@@ -1,0 +1,55 @@
+// A bundle made ready to compute.
+#include "open_model.h"
+
+#include <utility>
+
+#include "engine/open_engine.h"
+#include "exit_status.h"
+
+namespace ovenbird {
+namespace {
+
+/// The plan asked for, else "cached", else what the bundle has.
+std::string plan_for(const RunChoice& choice, const Manifest& manifest) {
+  if (choice.plan) return *choice.plan;
+  for (const GraphInfo& graph : manifest.graphs) {
+    if (graph.plan == "cached") return graph.plan;
+  }
+  return manifest.graphs.empty() ? "cached" : manifest.graphs.front().plan;
+}
+
+Recipe recipe_named(const std::string& name) {
+  if (name == "lean") return Recipe::kLean;
+  if (name == "fast") return Recipe::kFast;
+  return Recipe::kBalanced;
+}
+
+void say_what_is_used_instead(const RunChoice& choice, const OpenedEngine& opened) {
+  if (choice.device == "auto") return;  // to find no NPU is no news then
+  for (const std::string& why : opened.notes) note(why);
+  if (!opened.notes.empty()) note("using " + opened.engine->device() + " instead");
+}
+
+}  // namespace
+
+Result<Model> open_model(Bundle bundle, const RunChoice& choice, Purpose purpose) {
+  const std::string plan_name = plan_for(choice, bundle.manifest());
+  const std::string recipe = choice.recipe.value_or("balanced");
+  Result<OpenedEngine> opened = open_engine(bundle, {.plan = plan_name,
+                                                     .recipe = recipe_named(recipe),
+                                                     .device = choice.device,
+                                                     .fallback = choice.fallback,
+                                                     .threads = choice.threads,
+                                                     .score = purpose == Purpose::kScore});
+  if (!opened) return Failure{opened.error()};
+  say_what_is_used_instead(choice, *opened);
+  Result<std::unique_ptr<Plan>> plan = make_plan(plan_name, *opened->engine, bundle.manifest());
+  if (!plan) return Failure{plan.error()};
+  return Model{.bundle = std::move(bundle),
+               .plan_name = plan_name,
+               .recipe = recipe,
+               .engine = std::move(opened->engine),
+               .plan = std::move(*plan)};
+}
+
+}  // namespace ovenbird

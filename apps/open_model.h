@@ -1,0 +1,45 @@
+// A bundle made ready to compute: opened, compiled for a device, with the plan of a conversation.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bundle/bundle.h"
+#include "command_line.h"
+#include "engine/engine.h"
+#include "ovenbird/result.hpp"
+#include "session/plan.h"
+#include "text/tokenizer.h"
+
+namespace ovenbird {
+
+/// What is computed with a model. Scoring wants the logits of every row.
+enum class Purpose { kAnswer, kScore };
+
+struct Model {
+  Bundle bundle;
+  std::string plan_name;
+  std::string recipe;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Plan> plan;  // needs the engine
+
+  const std::string& device() const { return engine->device(); }
+  uint32_t vocabulary() const { return bundle.manifest().model.vocabulary; }
+};
+
+/// Blocks until the first graph is compiled. Says on standard error why a device that was asked for
+/// by name is not used. Errors: those of open_engine and make_plan.
+Result<Model> open_model(Bundle bundle, const RunChoice& choice, Purpose purpose);
+
+/// The tokenizer of a bundle. `other` names another one: a directory with a tokenizer.json, a
+/// bundle, or a hub id in the local cache.
+/// Errors: kNotFound (there is none; says what to do), kCorrupt, kUnsupported, kIo.
+Result<Tokenizer> open_tokenizer(const Bundle& bundle, const std::optional<std::string>& other);
+
+/// Ids that end an answer: the model's, and the tokenizer's if there is one.
+std::vector<int32_t> end_ids(const Bundle& bundle, const Tokenizer* tokenizer);
+
+}  // namespace ovenbird
