@@ -29,6 +29,13 @@ inline constexpr uint32_t kHiddenMax = 1 << 17;           // also heads * head_d
 inline constexpr uint32_t kVocabularyMax = 1 << 22;
 inline constexpr uint32_t kContextMax = 1 << 20;          // tokens; --context, slots
 
+// Bundles
+inline constexpr size_t kManifestBytesMax = 32u << 20;    // of 1,024 layers: 6 MB
+inline constexpr size_t kGraphsMax = 256;                 // a bake writes about a dozen
+inline constexpr size_t kGraphPortsMax = 4 + 2 * kLayersMax;
+inline constexpr size_t kWeightKindsMax = 256;            // entries of "weights"
+inline constexpr size_t kBundleFilesMax = 1024;
+
 // Text
 inline constexpr size_t kPromptBytesMax = 64u << 20;
 inline constexpr size_t kRenderedBytesMax = 64u << 20;    // a chat after its template

@@ -25,19 +25,21 @@ Status check_sizes(const fs::path& directory, const Manifest& manifest) {
     if (bytes != file.bytes) {
       return fail(Code::kCorrupt, "open bundle " + directory.string() + ": " + file.name + " has " +
                                       std::to_string(bytes) + " bytes, the manifest says " +
-                                      std::to_string(file.bytes) +
-                                      "; bake again or copy it again");
+                                      std::to_string(file.bytes) + "; bake again or copy it again");
     }
   }
   return ok();
 }
 
-Status check_graphs(const fs::path& directory, const Manifest& manifest) {
-  for (const GraphInfo& graph : manifest.graphs) {
-    const auto same = [&](const FileInfo& file) { return file.name == graph.file; };
+/// The engine opens these by name: they must be among the files whose sizes were checked.
+Status check_listed(const fs::path& directory, const Manifest& manifest) {
+  std::vector<std::string> needed = {kWeightsName};
+  for (const GraphInfo& graph : manifest.graphs) needed.push_back(graph.file);
+  for (const std::string& name : needed) {
+    const auto same = [&](const FileInfo& file) { return file.name == name; };
     if (!std::any_of(manifest.files.begin(), manifest.files.end(), same)) {
-      return fail(Code::kCorrupt, "open bundle " + directory.string() + ": graph " + graph.file +
-                                      " is not among the manifest's files");
+      return fail(Code::kCorrupt, "open bundle " + directory.string() + ": " + name +
+                                      " is not among the manifest's files; bake again");
     }
   }
   return ok();
@@ -46,7 +48,9 @@ Status check_graphs(const fs::path& directory, const Manifest& manifest) {
 }  // namespace
 
 Result<Bundle> Bundle::open(const fs::path& path) {
-  const fs::path directory = path.extension() == ".xml" ? path.parent_path() : path;
+  std::error_code ignored;
+  const bool names_graph = path.extension() == ".xml" && !fs::is_directory(path, ignored);
+  const fs::path directory = names_graph ? path.parent_path() : path;
   const fs::path manifest_path = (directory.empty() ? fs::path(".") : directory) / kManifestName;
   const Result<MappedFile> file = MappedFile::open(manifest_path);
   if (!file) {
@@ -62,8 +66,8 @@ Result<Bundle> Bundle::open(const fs::path& path) {
   if (Status sizes = check_sizes(bundle.directory_, bundle.manifest_); !sizes) {
     return Failure{sizes.error()};
   }
-  if (Status graphs = check_graphs(bundle.directory_, bundle.manifest_); !graphs) {
-    return Failure{graphs.error()};
+  if (Status listed = check_listed(bundle.directory_, bundle.manifest_); !listed) {
+    return Failure{listed.error()};
   }
   return bundle;
 }

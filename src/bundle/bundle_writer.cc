@@ -12,6 +12,7 @@
 #include <cstring>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #ifndef RENAME_EXCHANGE
 #include <linux/fs.h>
@@ -23,6 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kBufferBytes = 1 << 20;
+constexpr size_t kRandomLetters = 6;  // mkdtemp's
+constexpr int kStagingAttempts = 10;
 
 Failure io_failure(const char* step, const fs::path& path, int error) {
   return fail(Code::kIo, std::string(step) + " " + path.string() + ": " + std::strerror(error));
@@ -52,16 +55,49 @@ std::string staging_prefix(const fs::path& target) {
   return "." + target.filename().string() + ".baking-";
 }
 
+/// Opens and locks a staging directory; an empty descriptor if somebody else has it.
+FileDescriptor lock_directory(const fs::path& path) {
+  FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const bool locked = directory && ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0;
+  return locked ? std::move(directory) : FileDescriptor(-1);
+}
+
 /// Removes what killed writers of the same target left behind.
 void remove_stale_staging(const fs::path& target) {
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(parent_of(target), ignored)) {
-    if (!entry.path().filename().string().starts_with(staging_prefix(target))) continue;
-    const FileDescriptor directory(::open(entry.path().c_str(), O_RDONLY | O_DIRECTORY));
-    if (directory && ::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
-      fs::remove_all(entry.path(), ignored);
-    }
+  const std::string prefix = staging_prefix(target);
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(parent_of(target), error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const bool ours = name.starts_with(prefix) && name.size() == prefix.size() + kRandomLetters;
+    if (ours) found.push_back(entry->path());
   }
+  for (const fs::path& path : found) {
+    if (const FileDescriptor lock = lock_directory(path)) fs::remove_all(path, error);
+  }
+}
+
+struct Staging {
+  fs::path path;
+  FileDescriptor lock;
+};
+
+/// A new, locked directory beside the target. Between making and locking it another writer may take
+/// it for a dead one's and remove it: then another is made.
+Result<Staging> make_staging(const fs::path& target) {
+  for (int attempt = 0; attempt < kStagingAttempts; ++attempt) {
+    std::string path =
+        (parent_of(target) / (staging_prefix(target) + std::string(kRandomLetters, 'X'))).string();
+    if (!::mkdtemp(path.data())) return io_failure("make directory", path, errno);
+    FileDescriptor lock = lock_directory(path);
+    struct stat facts;
+    const bool ours = lock && ::fstat(lock.get(), &facts) == 0 && facts.st_nlink > 0;
+    if (ours) return Staging{.path = path, .lock = std::move(lock)};
+    std::error_code ignored;
+    fs::remove(path, ignored);
+  }
+  return io_failure("lock a directory beside", target, EWOULDBLOCK);
 }
 
 Status check_target(const fs::path& target, bool replace) {
@@ -108,15 +144,18 @@ Status BundleFile::flush() {
   return written;
 }
 
-BundleWriter::BundleWriter(fs::path target, fs::path staging, FileDescriptor lock)
-    : target_(std::move(target)), staging_(std::move(staging)), lock_(std::move(lock)) {}
+BundleWriter::BundleWriter(fs::path target, bool replace, fs::path staging, FileDescriptor lock)
+    : target_(std::move(target)),
+      replace_(replace),
+      staging_(std::move(staging)),
+      lock_(std::move(lock)) {}
 
 Result<BundleWriter> BundleWriter::create(const fs::path& wanted, bool replace) {
   // "dir/" and "dir" are the same target; a path without a last component has no sibling.
   const fs::path target = wanted.has_filename() ? wanted : wanted.parent_path();
   if (!target.has_filename() || target.filename() == "." || target.filename() == "..") {
-    return fail(Code::kInvalidArgument, "write bundle " + wanted.string() +
-                                            ": name the directory that is to be made");
+    return fail(Code::kInvalidArgument,
+                "write bundle " + wanted.string() + ": name the directory that is to be made");
   }
   if (Status usable = check_target(target, replace); !usable) return Failure{usable.error()};
   std::error_code error;
@@ -124,13 +163,9 @@ Result<BundleWriter> BundleWriter::create(const fs::path& wanted, bool replace) 
   if (error) return io_failure("make directory", parent_of(target), error.value());
   remove_stale_staging(target);
 
-  std::string staging = (parent_of(target) / (staging_prefix(target) + "XXXXXX")).string();
-  if (!::mkdtemp(staging.data())) return io_failure("make directory", staging, errno);
-  FileDescriptor lock(::open(staging.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return io_failure("lock", staging, errno);
-  }
-  return BundleWriter(target, staging, std::move(lock));
+  Result<Staging> staging = make_staging(target);
+  if (!staging) return Failure{staging.error()};
+  return BundleWriter(target, replace, staging->path, std::move(staging->lock));
 }
 
 BundleWriter::~BundleWriter() {
@@ -169,14 +204,14 @@ Status BundleWriter::commit(Manifest manifest) {
   if (Status synced = sync_directory(staging_); !synced) return synced;
 
   std::error_code error;
-  if (fs::exists(fs::symlink_status(target_, error))) {
+  if (replace_ && fs::exists(fs::symlink_status(target_, error))) {
     // One system call swaps old and new: at no moment is there neither.
     if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
       return io_failure("replace", target_, errno);
     }
     fs::remove_all(staging_, error);
-  } else if (::renameat2(AT_FDCWD, staging_.c_str(), AT_FDCWD, target_.c_str(),
-                         RENAME_NOREPLACE) != 0) {
+  } else if (::rename(staging_.c_str(), target_.c_str()) != 0) {
+    // A directory that came to be there meanwhile stays, unless it is empty.
     return io_failure("rename to", target_, errno);
   }
   staging_.clear();

@@ -63,9 +63,11 @@ class BundleWriter {
   Status commit(Manifest manifest);
 
  private:
-  BundleWriter(std::filesystem::path target, std::filesystem::path staging, FileDescriptor lock);
+  BundleWriter(std::filesystem::path target, bool replace, std::filesystem::path staging,
+               FileDescriptor lock);
 
   std::filesystem::path target_;
+  bool replace_;
   std::filesystem::path staging_;  // empty once committed
   FileDescriptor lock_;
   std::vector<FileInfo> files_;

@@ -1,6 +1,7 @@
 // The manifest as JSON, both ways. Reading trusts nothing: a bundle may come from anywhere.
 #include "bundle/manifest.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -17,19 +18,27 @@ Json write(const Port& port) {
 }
 
 Json write(const GraphInfo& graph) {
-  Json json{{"file", graph.file},         {"plan", graph.plan},
-            {"width", graph.width},       {"open_width", graph.open_width},
-            {"past", graph.past},         {"open_past", graph.open_past},
-            {"logit_rows", graph.logit_rows}};
+  Json json{{"file", graph.file},
+            {"plan", graph.plan},
+            {"width", graph.width},
+            {"open_width", graph.open_width},
+            {"past", graph.past},
+            {"open_past", graph.open_past},
+            {"logit_rows", graph.logit_rows},
+            {"inputs", Json::array()},
+            {"outputs", Json::array()}};
   for (const Port& port : graph.inputs) json["inputs"].push_back(write(port));
   for (const Port& port : graph.outputs) json["outputs"].push_back(write(port));
   return json;
 }
 
 Json write(const WeightsInfo& weights) {
-  return {{"role", weights.role},           {"type", weights.type},
-          {"group_size", weights.group_size}, {"symmetric", weights.symmetric},
-          {"tensors", weights.tensors},     {"parameters", weights.parameters},
+  return {{"role", weights.role},
+          {"type", weights.type},
+          {"group_size", weights.group_size},
+          {"symmetric", weights.symmetric},
+          {"tensors", weights.tensors},
+          {"parameters", weights.parameters},
           {"bytes", weights.bytes}};
 }
 
@@ -69,28 +78,39 @@ class Reader {
   void number(const char* key, Number& out, int64_t min, uint64_t max) {
     const auto* value = find(key, &nlohmann::json::is_number_integer, "a whole number");
     if (!value) return;
-    const bool negative = !value->is_number_unsigned();
-    const bool fits = negative ? value->get<int64_t>() >= min
-                               : value->get<uint64_t>() <= max;
-    if (!fits) {
+    const bool below = whole_of(*value) < min;  // beyond int64 it is at most `max` or refused
+    const bool above = value->is_number_unsigned() && value->get<uint64_t>() > max;
+    if (below || above) {
       return wrong(key, "in [" + std::to_string(min) + ", " + std::to_string(max) + "]");
     }
     out = static_cast<Number>(value->get<int64_t>());
   }
-  template <typename Number>
-  void numbers(const char* key, std::vector<Number>& out) {
-    const auto* value = find(key, &nlohmann::json::is_array, "an array of numbers");
+  void whole_numbers(const char* key, std::vector<int64_t>& out) {
+    constexpr const char* kWanted = "an array of whole numbers";
+    const auto* value = find(key, &nlohmann::json::is_array, kWanted);
     if (!value) return;
     for (const auto& entry : *value) {
-      if (!entry.is_number()) return wrong(key, "an array of numbers");
-      out.push_back(entry.get<Number>());
+      if (!entry.is_number_integer()) return wrong(key, kWanted);
+      out.push_back(whole_of(entry));
     }
   }
-  /// Calls `each` with a Reader for every object of the array `key`.
+  void numbers(const char* key, std::vector<double>& out) {
+    constexpr const char* kWanted = "an array of numbers";
+    const auto* value = find(key, &nlohmann::json::is_array, kWanted);
+    if (!value) return;
+    for (const auto& entry : *value) {
+      if (!entry.is_number()) return wrong(key, kWanted);
+      out.push_back(entry.get<double>());
+    }
+  }
+  /// Calls `each` with a Reader for every object of the array `key`, which has at most `count_max`.
   template <typename Each>
-  void objects(const char* key, Each each) {
+  void objects(const char* key, size_t count_max, Each each) {
     const auto* value = find(key, &nlohmann::json::is_array, "an array");
     if (!value) return;
+    if (value->size() > count_max) {
+      return wrong(key, "an array of at most " + std::to_string(count_max));
+    }
     for (size_t index = 0; index < value->size() && !error_; ++index) {
       Reader entry((*value)[index], where_ + key + "[" + std::to_string(index) + "].");
       if (!entry.error_) each(entry);
@@ -113,6 +133,13 @@ class Reader {
 
  private:
   using Is = bool (nlohmann::json::*)() const noexcept;
+
+  /// The largest int64 for what is larger.
+  static int64_t whole_of(const nlohmann::json& value) {
+    constexpr auto kLargest = std::numeric_limits<int64_t>::max();
+    if (!value.is_number_unsigned()) return value.get<int64_t>();
+    return static_cast<int64_t>(std::min<uint64_t>(value.get<uint64_t>(), kLargest));
+  }
 
   const nlohmann::json* find(const char* key, Is is, const char* wanted) {
     if (error_) return nullptr;
@@ -141,11 +168,32 @@ Port read_port(Reader& in) {
   Port port;
   in.text("name", port.name);
   in.text("type", port.type);
-  in.numbers("shape", port.shape);
+  in.whole_numbers("shape", port.shape);
   return port;
 }
 
-GraphInfo read_graph(Reader& in) {
+/// Plans index memory by these numbers, so a graph must be one that its plan can run.
+void check_graph(Reader& in, const GraphInfo& graph, const ModelFacts& model) {
+  if (graph.plan == "window") {
+    if (graph.width == 0 || graph.open_width) in.wrong("width", "closed and 1 or more: a window");
+    if (graph.past != 0 || graph.open_past) in.wrong("past", "0 and closed: a window");
+    if (graph.logit_rows != 0) in.wrong("logit_rows", "0: a window gives all rows");
+  } else if (graph.plan == "cached") {
+    if (graph.width == 0) in.wrong("width", "1 or more");
+    if (graph.past == 0 || graph.past > model.context) {
+      in.wrong("past", "in [1, " + std::to_string(model.context) + "], the model's context");
+    }
+    if (graph.logit_rows > graph.width) in.wrong("logit_rows", "at most the width");
+  } else if (graph.plan == "dynamic") {
+    if (graph.width != 0 || !graph.open_width) in.wrong("width", "0 and open");
+    if (graph.past != 0 || !graph.open_past) in.wrong("past", "0 and open");
+    if (graph.logit_rows != 0) in.wrong("logit_rows", "0");
+  } else {
+    in.wrong("plan", "window, cached or dynamic");
+  }
+}
+
+GraphInfo read_graph(Reader& in, const ModelFacts& model) {
   GraphInfo graph;
   file_name(in, "file", graph.file);
   in.text("plan", graph.plan);
@@ -154,8 +202,11 @@ GraphInfo read_graph(Reader& in) {
   in.number("past", graph.past, 0, limits::kContextMax);
   in.flag("open_past", graph.open_past);
   in.number("logit_rows", graph.logit_rows, 0, limits::kContextMax);
-  in.objects("inputs", [&](Reader& port) { graph.inputs.push_back(read_port(port)); });
-  in.objects("outputs", [&](Reader& port) { graph.outputs.push_back(read_port(port)); });
+  in.objects("inputs", limits::kGraphPortsMax,
+             [&](Reader& port) { graph.inputs.push_back(read_port(port)); });
+  in.objects("outputs", limits::kGraphPortsMax,
+             [&](Reader& port) { graph.outputs.push_back(read_port(port)); });
+  check_graph(in, graph, model);
   return graph;
 }
 
@@ -182,11 +233,27 @@ void read_model(Reader& in, ModelFacts& model) {
   in.number("vocabulary", model.vocabulary, 1, limits::kVocabularyMax);
   in.number("context", model.context, 1, limits::kContextMax);
   in.numbers("rope_frequencies", model.rope_frequencies);
-  in.numbers("bos_ids", model.bos_ids);
-  in.numbers("eos_ids", model.eos_ids);
+  in.whole_numbers("bos_ids", model.bos_ids);
+  in.whole_numbers("eos_ids", model.eos_ids);
+  if (in.error()) return;
+  if (model.heads % model.kv_heads != 0) in.wrong("kv_heads", "a divisor of heads");
+  if (uint64_t{model.heads} * model.head_dim > limits::kHiddenMax) {
+    in.wrong("head_dim", "at most " + std::to_string(limits::kHiddenMax) + " over all heads");
+  }
   if (model.rope_frequencies.size() * 2 != model.head_dim) {
     in.wrong("rope_frequencies", "half as many as head_dim");
   }
+}
+
+FileInfo read_file(Reader& in) {
+  FileInfo file;
+  file_name(in, "name", file.name);
+  in.number("bytes", file.bytes, 0, kBytesMax);
+  in.text("sha256", file.sha256);
+  const bool is_hash = file.sha256.size() == 64 &&
+                       file.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!is_hash) in.wrong("sha256", "64 lower-case hexadecimal digits");
+  return file;
 }
 
 template <typename Enum>
@@ -228,14 +295,13 @@ std::string to_json(const Manifest& manifest) {
   for (const GraphInfo& graph : manifest.graphs) json["graphs"].push_back(write(graph));
   for (const WeightsInfo& weights : manifest.weights) json["weights"].push_back(write(weights));
   for (const FileInfo& file : manifest.files) {
-    json["files"].push_back(
-        {{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+    json["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
   }
   return json.dump(1) + "\n";
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
-  const Result<nlohmann::json> json = parse_json(text);
+  const Result<nlohmann::json> json = parse_json(text, {.bytes_max = limits::kManifestBytesMax});
   if (!json) return fail_in(kManifestName, json.error());
   Manifest manifest;
   Reader in(*json, "");
@@ -250,17 +316,12 @@ Result<Manifest> parse_manifest(std::string_view text) {
   choice(in, "target", manifest.target, "npu", "cpu");
   choice(in, "cache_type", manifest.cache_type, "f16", "f32");
   in.object("model", [&](Reader& model) { read_model(model, manifest.model); });
-  in.objects("graphs", [&](Reader& graph) { manifest.graphs.push_back(read_graph(graph)); });
-  in.objects("weights", [&](Reader& weights) {
-    manifest.weights.push_back(read_weights(weights));
-  });
-  in.objects("files", [&](Reader& entry) {
-    FileInfo file;
-    file_name(entry, "name", file.name);
-    entry.number("bytes", file.bytes, 0, kBytesMax);
-    entry.text("sha256", file.sha256);
-    manifest.files.push_back(file);
-  });
+  in.objects("graphs", limits::kGraphsMax,
+             [&](Reader& graph) { manifest.graphs.push_back(read_graph(graph, manifest.model)); });
+  in.objects("weights", limits::kWeightKindsMax,
+             [&](Reader& weights) { manifest.weights.push_back(read_weights(weights)); });
+  in.objects("files", limits::kBundleFilesMax,
+             [&](Reader& file) { manifest.files.push_back(read_file(file)); });
   if (in.error()) return fail(Code::kCorrupt, std::string(kManifestName) + ": " + *in.error());
   return manifest;
 }
