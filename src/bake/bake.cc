@@ -165,7 +165,15 @@ std::vector<GraphInfo> planned_graphs(uint32_t past) {
        .width = kChunkWidth,
        .past = past,
        .open_past = true,
-       .logit_rows = 1}};
+       .logit_rows = 1},
+      // One graph for everything: prefill, decode, and drafts of up to 8 verified.
+      {.file = "step_open.xml",
+       .plan = "cached",
+       .width = kChunkWidth,
+       .open_width = true,
+       .past = past,
+       .open_past = true,
+       .logit_rows = kDraftWidth}};
   std::vector<uint32_t> pasts = {past};
   if (past > kShortPast) pasts.insert(pasts.begin(), kShortPast);
   for (const uint32_t rows : pasts) {
@@ -179,12 +187,6 @@ std::vector<GraphInfo> planned_graphs(uint32_t past) {
                       .width = kChunkWidth,
                       .past = rows,
                       .logit_rows = 1});
-    graphs.push_back({.file = "step_open" + suffix,
-                      .plan = "cached",
-                      .width = kChunkWidth,
-                      .open_width = true,
-                      .past = rows,
-                      .logit_rows = kDraftWidth});
   }
   return graphs;
 }

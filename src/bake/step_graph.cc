@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <openvino/opsets/opset13.hpp>
 #include <string>
 #include <vector>
@@ -37,12 +38,6 @@ ov::element::Type element_of(StoredType type) {
   return ov::element::dynamic;
 }
 
-Value integers(std::vector<int64_t> values) {
-  return op::Constant::create(ov::element::i64, {values.size()}, values);
-}
-Value integer(int64_t value) { return op::Constant::create(ov::element::i64, {}, {value}); }
-Value number(float value) { return op::Constant::create(ov::element::f32, {}, {value}); }
-
 template <typename Op, typename... Inputs>
 Value make(Inputs&&... inputs) {
   return std::make_shared<Op>(std::forward<Inputs>(inputs)...)->output(0);
@@ -52,17 +47,6 @@ Value to_f32(const Value& value) {
   if (value.get_element_type() == ov::element::f32) return value;
   return make<op::Convert>(value, ov::element::f32);
 }
-Value reshape(const Value& value, std::vector<int64_t> shape) {
-  return make<op::Reshape>(value, integers(std::move(shape)), false);
-}
-ov::OutputVector split(const Value& value, int64_t axis, const Value& lengths) {
-  return std::make_shared<op::VariadicSplit>(value, integer(axis), lengths)->outputs();
-}
-/// One dimension of a value's shape, as i64 [1].
-Value dimension(const Value& value, int64_t axis) {
-  return make<op::Gather>(make<op::ShapeOf>(value, ov::element::i64), integers({axis}), integer(0));
-}
-
 class StepGraphBuilder {
  public:
   StepGraphBuilder(const GraphSource& source, const StepShape& shape)
@@ -91,6 +75,42 @@ class StepGraphBuilder {
   ov::Dimension past_dimension() const {
     if (!shape_.open_past) return shape_.past;
     return shape_.past == 0 ? ov::Dimension::dynamic() : ov::Dimension(0, shape_.past);
+  }
+
+  // --- small constants, equal ones shared: a thousand fewer nodes for every device to look at
+
+  Value integers(const std::vector<int64_t>& values) const {
+    Value& shared = integers_[values];
+    if (!shared.get_node()) {
+      shared = op::Constant::create(ov::element::i64, {values.size()}, values)->output(0);
+    }
+    return shared;
+  }
+  Value integer(int64_t value) const {
+    Value& shared = integer_[value];
+    if (!shared.get_node()) {
+      shared = op::Constant::create(ov::element::i64, {}, {value})->output(0);
+    }
+    return shared;
+  }
+  Value number(float value) const {
+    Value& shared = number_[value];
+    if (!shared.get_node()) {
+      shared = op::Constant::create(ov::element::f32, {}, {value})->output(0);
+    }
+    return shared;
+  }
+
+  Value reshape(const Value& value, const std::vector<int64_t>& shape) const {
+    return make<op::Reshape>(value, integers(shape), false);
+  }
+  ov::OutputVector split(const Value& value, int64_t axis, const Value& lengths) const {
+    return std::make_shared<op::VariadicSplit>(value, integer(axis), lengths)->outputs();
+  }
+  /// One dimension of a value's shape, as i64 [1].
+  Value dimension(const Value& value, int64_t axis) const {
+    const Value shape = make<op::ShapeOf>(value, ov::element::i64);
+    return make<op::Gather>(shape, integers({axis}), integer(0));
   }
 
   // --- inputs and outputs
@@ -239,7 +259,7 @@ class StepGraphBuilder {
     return make<op::Subtract>(dimension(mask_, 1), dimension(ids_, 1));
   }
 
-  static Value hidden_where_zero(const Value& seen) {
+  Value hidden_where_zero(const Value& seen) const {
     return make<op::Multiply>(make<op::Subtract>(number(1.0f), seen), number(kHidden));
   }
 
@@ -288,7 +308,7 @@ class StepGraphBuilder {
     sin_ = both_halves(sin);
   }
 
-  static Value both_halves(const Value& half) {
+  Value both_halves(const Value& half) const {
     const Value whole = make<op::Concat>(ov::OutputVector{half, half}, 2);
     return make<op::Unsqueeze>(whole, integers({1}));
   }
@@ -402,6 +422,9 @@ class StepGraphBuilder {
   const GraphSource& source_;
   const ModelConfig& config_;
   const StepShape& shape_;
+  mutable std::map<std::vector<int64_t>, Value> integers_;
+  mutable std::map<int64_t, Value> integer_;
+  mutable std::map<float, Value> number_;
   ov::ParameterVector parameters_;
   ov::ResultVector results_;
   Value ids_, mask_, positions_;

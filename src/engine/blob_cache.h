@@ -11,26 +11,25 @@
 
 namespace ovenbird {
 
-/// One directory of blobs. A blob's file name carries a hash of everything it depends on and its
-/// size, so that one that does not fit, or was cut off, is simply not found. Files appear whole
-/// (written beside, then renamed); any number of processes may share the directory.
+/// One directory of blobs. A blob's file name carries a hash of everything it depends on, its size
+/// and a checksum, so that one that does not fit, was cut off or damaged is simply not found: a
+/// device trusts its blobs, and runs on a damaged one into a crash or into nonsense. Files appear
+/// whole (written beside, then renamed); any number of processes may share the directory.
 class BlobCache {
  public:
   explicit BlobCache(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
-  /// The blob of `key` (any text), mapped; none if there is none.
+  /// The blob of `key` (any text), mapped; none if there is none. Reads it once: 10 ms for 60 MB.
   std::optional<MappedFile> find(const std::string& key) const;
 
-  /// Writes a blob; `write` gets the stream. A cache that cannot be written is no error: the next
-  /// start compiles again.
+  /// Writes a blob over any other of that key; `write` gets the stream. A cache that cannot be
+  /// written, or a `write` that throws, is no error: the next start compiles again.
   void store(const std::string& key, const std::function<void(std::ostream&)>& write) const;
 
   /// Removes the blob of `key`: it could not be used.
   void remove(const std::string& key) const;
 
  private:
-  std::optional<std::filesystem::path> path_of(const std::string& key) const;
-
   std::filesystem::path directory_;
 };
 

@@ -21,7 +21,7 @@ bool uses(const EngineOptions& options, const GraphInfo& graph, bool static_only
   if (options.recipe == Recipe::kLean) return static_only ? graph.width == 8 : graph.open_width;
   if (graph.width == 1) return true;
   if (graph.width == 8) return options.recipe == Recipe::kFast;
-  return static_only ? !open : graph.open_past;
+  return static_only ? !open : graph.open_past && !graph.open_width;
 }
 
 uint32_t longest_past(const Manifest& manifest) {

@@ -1,6 +1,8 @@
 // Compiles step graphs and runs them on bound memory.
 #include "engine/openvino_engine.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <future>
 #include <openvino/runtime/core.hpp>
@@ -9,6 +11,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/resident_pages.h"
 #include "engine/blob_cache.h"
 #include "engine/npu_probe.h"
 
@@ -103,6 +106,7 @@ class OpenVinoEngine : public Engine {
       if (bound.graph == graph) bound.request = {};
     }
     compiled_[graph] = {};
+    ::malloc_trim(0);  // a compiled graph is a hundred thousand small blocks and its weights
   }
 
   /// Waits until a graph is compiled. Errors: kNoDevice.
@@ -139,6 +143,10 @@ class OpenVinoEngine : public Engine {
     OVENBIRD_CHECK(binding < bound_.size());
     Bound& bound = bound_[binding];
     if (Status set = set_tensors(bound, size); !set) return set;
+    // Devices pack weights of their own when a graph is compiled or first runs; what they read them
+    // from need not stay in memory.
+    std::optional<PageDropper> dropper;
+    if (std::exchange(bound.is_new, false)) dropper.emplace(bundle_.directory());
     try {
       bound.request.infer();
     } catch (const std::exception& thrown) {
@@ -154,6 +162,7 @@ class OpenVinoEngine : public Engine {
     StepBuffers buffers;
     ov::InferRequest request;
     std::optional<StepSize> set_for;  // the sizes that the request's tensors have
+    bool is_new = true;               // has not run yet
   };
 
   /// Everything that a blob depends on.
@@ -169,6 +178,7 @@ class OpenVinoEngine : public Engine {
 
   /// From the blob cache if it can be, else compiled and put there. Throws what OpenVINO throws.
   ov::CompiledModel load(size_t graph) {
+    const PageDropper dropper(bundle_.directory());
     const std::string weights = bundle_.file(kWeightsName).string();
     ov::AnyMap properties = properties_for(device_, options_);
     const std::string key = blob_key(properties, graph);

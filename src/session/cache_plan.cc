@@ -11,15 +11,14 @@ namespace ovenbird {
 namespace {
 
 constexpr uint32_t kSinks = 4;        // rows at the front that are never dropped (Xiao et al.)
-constexpr uint32_t kOpenChunk = 128;  // rows that a graph of open width is given at most
-// With a fixed past, an open width keeps every layer's scores in memory at once, [heads, W, P] each:
-// narrow chunks are what keeps such an engine lean.
-constexpr uint32_t kOpenChunkOverFixedPast = 32;
+constexpr uint32_t kOpenChunk = 128;  // rows that a graph without a bound is given at most
+// A graph of open width keeps every layer's intermediate rows in memory at once. The one that a lean
+// engine uses for everything is therefore fed narrow chunks.
+constexpr uint32_t kLeanChunk = 32;
 
 uint32_t widest_step(const GraphInfo& graph) {
   if (!graph.open_width) return graph.width;
-  if (!graph.open_past) return std::min(graph.width, kOpenChunkOverFixedPast);
-  return graph.width ? std::min(graph.width, kOpenChunk) : kOpenChunk;
+  return graph.width ? std::min(graph.width, kLeanChunk) : kOpenChunk;
 }
 
 /// Time of a step that computes `rows` rows, in units of the smallest step. Measured: widths 1, 8
@@ -60,7 +59,6 @@ CachePlan::CachePlan(Engine& engine, const Manifest& manifest, const std::vector
   for (const size_t graph : graphs) {
     graphs_.push_back(std::make_unique<BoundGraph>(engine, manifest, graph));
   }
-  look_ahead();
 }
 
 uint32_t CachePlan::sinks() const { return std::min(kSinks, slot_.rows_max() / 4); }
@@ -160,24 +158,40 @@ void CachePlan::commit(uint32_t count) {
   if (rows > slot_.capacity()) slot_.set_capacity(next_capacity(rows));
   slot_.append(stepped_->present(), stepped_->step_width(), stepped_->first_row(), count);
   stepped_ = nullptr;
-  look_ahead();
+  // While an answer grows, the graphs of the next longer past are made before they are needed.
+  const uint32_t past = shortest_past(slot_.rows());
+  if (slot_.rows() > past / 4 * 3) {
+    const uint32_t next = shortest_past(past);
+    for (const auto& graph : graphs_) {
+      if (!graph->info().open_past && graph->info().past == next) engine_.prepare(graph->graph());
+    }
+  }
+  if (count == 1 && shortest_past(slot_.rows() - 1) != past) expect(tokens());
 }
 
-/// Has the graphs that come next compiled before they are needed, and gives back those whose past
-/// has become too short.
-void CachePlan::look_ahead() {
-  const uint32_t rows = slot_.rows();
-  uint32_t current = std::numeric_limits<uint32_t>::max();
-  for (const auto& graph : graphs_) {
-    const GraphInfo& info = graph->info();
-    if (!info.open_past && info.past > rows) current = std::min(current, info.past);
-  }
+/// The shortest fixed past with room behind `rows` rows; the longest if there is none.
+uint32_t CachePlan::shortest_past(uint32_t rows) const {
+  uint32_t longest = 0;
+  uint32_t shortest = 0;
   for (const auto& graph : graphs_) {
     const GraphInfo& info = graph->info();
     if (info.open_past) continue;
-    const bool soon = info.past == current || (info.past > current && rows > current / 4 * 3);
-    if (soon) engine_.prepare(graph->graph());
-    if (info.past < rows) graph->release();
+    longest = std::max(longest, info.past);
+    if (info.past > rows && (shortest == 0 || info.past < shortest)) shortest = info.past;
+  }
+  return shortest ? shortest : longest;
+}
+
+/// Graphs whose past has become too short are given back first, then those with room are made: two
+/// sets of packed weights at once would be the peak of the process's memory.
+void CachePlan::expect(uint64_t tokens) {
+  const uint64_t rows = tokens > dropped_ ? tokens - dropped_ : 0;
+  const uint32_t past = shortest_past(static_cast<uint32_t>(std::min<uint64_t>(rows, slot_.rows_max())));
+  for (const auto& graph : graphs_) {
+    if (!graph->info().open_past && graph->info().past < past) graph->release();
+  }
+  for (const auto& graph : graphs_) {
+    if (!graph->info().open_past && graph->info().past == past) engine_.prepare(graph->graph());
   }
 }
 

@@ -25,6 +25,7 @@ class CachePlan : public Plan {
   uint64_t tokens() const override { return dropped_ + slot_.rows(); }
   uint32_t chunk(uint32_t tokens, LogitRows wanted) const override;
   double relative_cost(uint32_t tokens) const override;
+  void expect(uint64_t tokens) override;
   Result<Logits> step(std::span<const int32_t> tokens, LogitRows wanted) override;
   void commit(uint32_t count) override;
   uint64_t keep(uint64_t count) override;
@@ -40,7 +41,7 @@ class CachePlan : public Plan {
   const BoundGraph* choose(uint32_t tokens, LogitRows wanted, uint32_t rows) const;
   uint32_t next_capacity(uint32_t rows) const;
   void make_room(uint32_t tokens);
-  void look_ahead();
+  uint32_t shortest_past(uint32_t rows) const;
 
   Engine& engine_;
   CacheSlot slot_;

@@ -43,6 +43,9 @@ class Plan {
   /// An estimate, to decide whether drafts pay.
   virtual double relative_cost(uint32_t tokens) const = 0;
 
+  /// Says that the conversation is about to have so many tokens: time to have graphs compiled.
+  virtual void expect(uint64_t tokens) = 0;
+
   /// Computes the next tokens of the conversation, at most chunk(tokens.size(), wanted) of them;
   /// with kAll there is a row of logits for each. May drop old tokens to make room.
   /// Errors: kDeviceLost (what was committed stays good), kNoDevice (a graph does not compile).

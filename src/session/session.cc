@@ -53,6 +53,7 @@ Status Session::prompt(std::span<const int32_t> tokens) {
   const size_t same = std::min(common_prefix(history_.tokens(), tokens), tokens.size() - 1);
   const uint64_t reused = plan_->keep(std::min<uint64_t>(same, plan_->tokens()));
   stats_.reused_tokens = reused;
+  plan_->expect(tokens.size() + 1);
   history_.truncate(same);
   lookup_.truncate(same);
   for (const int32_t id : tokens.subspan(same)) history_.push(id);
