@@ -21,8 +21,11 @@ using jinja::value;
 
 thread_local TemplateBudget* budget_of_thread = nullptr;
 
-// Half of the stack is for calls between guards; the engine's deepest helpers need far less.
-constexpr size_t kStackUsedMax = limits::kTemplateStackBytes / 2;
+// Macros that call each other: a call takes about 1 kB. The rest of the stack is for what is deep
+// without a step: long expressions, and values inside one another. AddressSanitizer takes an
+// exception from more than 64 MiB of stack for an error.
+constexpr size_t kStackUsedMax = 32u << 20;
+static_assert(kStackUsedMax < limits::kTemplateStackBytes / 2);
 
 /// Stands first in the body of each loop and macro.
 struct StepGuard : jinja::statement {
@@ -42,6 +45,21 @@ void check_extent(const value& checked) {
     throw TemplateBudget::Exceeded{"lists and objects are too deep inside one another"};
   }
   if (extent.bytes > kValueBytesMax) throw TemplateBudget::Exceeded{"a value is too large"};
+}
+
+/// The same for a list or object that has just been changed. One that contains itself would never
+/// be freed, so it is emptied before the error goes up.
+void check_changed(const value& changed) {
+  try {
+    check_extent(changed);
+  } catch (const TemplateBudget::Exceeded&) {
+    changed->val_arr.clear();
+    changed->val_obj.clear();
+    if (auto* object = dynamic_cast<jinja::value_object_t*>(changed.get())) {
+      object->unordered.clear();
+    }
+    throw;
+  }
 }
 
 /// An operand whose value is looked at before it is used.
@@ -88,7 +106,7 @@ struct GuardedSet : jinja::set_statement {
     if (const auto* name = jinja::cast_stmt<jinja::identifier>(assignee)) {
       check_extent(scope.get_val(name->val));
     } else if (const auto* member = jinja::cast_stmt<jinja::member_expression>(assignee)) {
-      check_extent(member->object->execute(scope));
+      check_changed(member->object->execute(scope));
     } else if (const auto* tuple = jinja::cast_stmt<jinja::tuple_literal>(assignee)) {
       for (const statement_ptr& part : tuple->val) {
         const auto* part_name = jinja::cast_stmt<jinja::identifier>(part);
@@ -116,7 +134,7 @@ struct GuardedCall : jinja::call_expression {
       throw std::runtime_error("Callee is not a function: got " + function->type());
     }
     value result = callable->invoke(arguments);
-    check_extent(callable->arg0);  // list.append(list)
+    if (callable->arg0 != nullptr) check_changed(callable->arg0);  // list.append(list)
     // A macro's own text stays the template's: the engine marks what it takes from arguments.
     const bool is_builtin = callable->arg0 != nullptr || callable->name == "tojson";
     if (is_builtin && (is_marked || (callable->arg0 && has_user_text(callable->arg0)))) {
