@@ -136,14 +136,13 @@ Result<Manifest> write_bundle(const BakeJob& job) {
   if (Status done = write_rotary_tables(config, positions, *weights, *stored); !done) {
     return Failure{done.error()};
   }
-  Manifest manifest{
-      .baked_by = std::string("ovenbird " OVENBIRD_VERSION ", OpenVINO ") +
-                  ov::get_openvino_version().buildNumber,
-      .target = job.options.target,
-      .cache_type = job.options.cache,
-      .model = facts_of(job.checkpoint),
-      .graphs = planned_graphs(past),
-      .weights = weights_writer.summary()};
+  Manifest manifest{.baked_by = std::string("ovenbird " OVENBIRD_VERSION ", OpenVINO ") +
+                                ov::get_openvino_version().buildNumber,
+                    .target = job.options.target,
+                    .cache_type = job.options.cache,
+                    .model = facts_of(job.checkpoint),
+                    .graphs = planned_graphs(past),
+                    .weights = weights_writer.summary()};
   if (Status done = write_graphs(job, *stored, *weights, *writer, manifest.graphs); !done) {
     return Failure{done.error()};
   }

@@ -43,9 +43,13 @@ size_t read_groups(ElementType type, std::span<const std::byte> block, std::arra
   switch (type) {
     case ElementType::kQ4_0:
     case ElementType::kQ5_0:
-    case ElementType::kQ8_0: out[0] = {read_f16(block, 0), 0.0f}; return 1;
+    case ElementType::kQ8_0:
+      out[0] = {read_f16(block, 0), 0.0f};
+      return 1;
     case ElementType::kQ4_1:
-    case ElementType::kQ5_1: out[0] = {read_f16(block, 0), read_f16(block, 2)}; return 1;
+    case ElementType::kQ5_1:
+      out[0] = {read_f16(block, 0), read_f16(block, 2)};
+      return 1;
     case ElementType::kQ4_K:
     case ElementType::kQ5_K:
       for (size_t j = 0; j < 8; ++j) {
@@ -60,7 +64,9 @@ size_t read_groups(ElementType type, std::span<const std::byte> block, std::arra
         out[j] = {read_f16(block, 208) * static_cast<float>(scale), 0.0f};
       }
       return 16;
-    default: OVENBIRD_CHECK(!"not a block type"); return 0;
+    default:
+      OVENBIRD_CHECK(!"not a block type");
+      return 0;
   }
 }
 
@@ -117,15 +123,21 @@ MatrixFormat lossless_format(ElementType type) {
   };
   switch (type) {
     case ElementType::kF32:
-    case ElementType::kBF16: return {.type = StoredType::kF32};
-    case ElementType::kF16: return {.type = StoredType::kF16};
-    case ElementType::kQ4_0: return {.type = StoredType::kI4, .group = 32};
+    case ElementType::kBF16:
+      return {.type = StoredType::kF32};
+    case ElementType::kF16:
+      return {.type = StoredType::kF16};
+    case ElementType::kQ4_0:
+      return {.type = StoredType::kI4, .group = 32};
     case ElementType::kQ5_0:
-    case ElementType::kQ8_0: return {.type = StoredType::kI8, .group = 32};
+    case ElementType::kQ8_0:
+      return {.type = StoredType::kI8, .group = 32};
     case ElementType::kQ4_1:
-    case ElementType::kQ4_K: return with_minimum(StoredType::kU4);
+    case ElementType::kQ4_K:
+      return with_minimum(StoredType::kU4);
     case ElementType::kQ5_1:
-    case ElementType::kQ5_K: return with_minimum(StoredType::kU8);
+    case ElementType::kQ5_K:
+      return with_minimum(StoredType::kU8);
     case ElementType::kQ6_K:
       return {.type = StoredType::kI8, .group = 16, .scale_type = StoredType::kF32};
   }

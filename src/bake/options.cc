@@ -30,10 +30,11 @@ Status validate_group(const BakeOptions& options) {
 
 Status validate(const BakeOptions& options) {
   if (Status group = validate_group(options); !group) return group;
-  const bool gguf = options.weights == WeightChoice::kGguf ||
-                    options.embedding == WeightChoice::kGguf;
+  const bool gguf =
+      options.weights == WeightChoice::kGguf || options.embedding == WeightChoice::kGguf;
   if (gguf && options.target == Target::kNpu) {
-    return refuse("--weights gguf keeps blocks of 16 or 32 that an NPU does not take; add --for cpu");
+    return refuse(
+        "--weights gguf keeps blocks of 16 or 32 that an NPU does not take; add --for cpu");
   }
   if (options.embedding == WeightChoice::kInt4) {
     return refuse("--embedding int4 is not offered: embedding and head need 8 bit or more");

@@ -47,7 +47,8 @@ float extreme_of(std::span<const float> group) {
   return extreme;
 }
 
-void quantize_i4(std::span<const float> group, uint64_t first, uint64_t index, const RowSink& sink) {
+void quantize_i4(std::span<const float> group, uint64_t first, uint64_t index,
+                 const RowSink& sink) {
   const float scale = rounded_scale(extreme_of(group) / -8.0f);
   put_f16(sink.scales, index, scale);
   for (size_t i = 0; i < group.size(); ++i) {
@@ -56,7 +57,8 @@ void quantize_i4(std::span<const float> group, uint64_t first, uint64_t index, c
   }
 }
 
-void quantize_u4(std::span<const float> group, uint64_t first, uint64_t index, const RowSink& sink) {
+void quantize_u4(std::span<const float> group, uint64_t first, uint64_t index,
+                 const RowSink& sink) {
   const auto [least, most] = std::minmax_element(group.begin(), group.end());
   const float low = std::min(*least, 0.0f);
   const float high = std::max(*most, 0.0f);
@@ -70,7 +72,8 @@ void quantize_u4(std::span<const float> group, uint64_t first, uint64_t index, c
   }
 }
 
-void quantize_i8(std::span<const float> group, uint64_t first, uint64_t index, const RowSink& sink) {
+void quantize_i8(std::span<const float> group, uint64_t first, uint64_t index,
+                 const RowSink& sink) {
   const float scale = rounded_scale(std::fabs(extreme_of(group)) / 127.0f);
   put_f16(sink.scales, index, scale);
   for (size_t i = 0; i < group.size(); ++i) {
@@ -102,10 +105,17 @@ bool quantize_row(const MatrixFormat& format, std::span<const float> row, const 
   for (uint64_t first = 0, index = 0; first < row.size(); first += format.group, ++index) {
     const auto group = row.subspan(first, std::min<uint64_t>(format.group, row.size() - first));
     switch (format.type) {
-      case StoredType::kI4: quantize_i4(group, first, index, sink); break;
-      case StoredType::kU4: quantize_u4(group, first, index, sink); break;
-      case StoredType::kI8: quantize_i8(group, first, index, sink); break;
-      default: OVENBIRD_CHECK(!"a type that is never quantized to");
+      case StoredType::kI4:
+        quantize_i4(group, first, index, sink);
+        break;
+      case StoredType::kU4:
+        quantize_u4(group, first, index, sink);
+        break;
+      case StoredType::kI8:
+        quantize_i8(group, first, index, sink);
+        break;
+      default:
+        OVENBIRD_CHECK(!"a type that is never quantized to");
     }
   }
   return true;

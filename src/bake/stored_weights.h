@@ -24,10 +24,10 @@ struct Blob {
 /// How a matrix is stored. A weight is `values * scales` or `(values - zeros) * scales`.
 struct MatrixFormat {
   StoredType type = StoredType::kF32;
-  uint64_t group = 0;                            // weights that share a scale; 0 = no scales
+  uint64_t group = 0;  // weights that share a scale; 0 = no scales
   StoredType scale_type = StoredType::kF16;
   bool has_zeros = false;
-  StoredType zero_type = StoredType::kU8;        // kU8, or kF32 for GGUF's minima
+  StoredType zero_type = StoredType::kU8;  // kU8, or kF32 for GGUF's minima
 
   bool operator==(const MatrixFormat&) const = default;
 };

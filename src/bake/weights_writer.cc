@@ -11,14 +11,14 @@
 namespace ovenbird {
 namespace {
 
-constexpr uint64_t kAlignment = 64;         // bytes; a cache line, and what OpenVINO asks for
+constexpr uint64_t kAlignment = 64;             // bytes; a cache line, and what OpenVINO asks for
 constexpr uint64_t kRowsAtOnceBytes = 4 << 20;  // f32 bytes of the rows that are converted together
 
 const std::vector<Weight> kLayerWeights = {
-    Weight::kAttentionNorm, Weight::kQuery,     Weight::kKey,       Weight::kValue,
-    Weight::kOutput,        Weight::kQueryBias, Weight::kKeyBias,   Weight::kValueBias,
-    Weight::kOutputBias,    Weight::kQueryNorm, Weight::kKeyNorm,   Weight::kMlpNorm,
-    Weight::kGate,          Weight::kUp,        Weight::kDown,      Weight::kGateBias,
+    Weight::kAttentionNorm, Weight::kQuery,     Weight::kKey,     Weight::kValue,
+    Weight::kOutput,        Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias,
+    Weight::kOutputBias,    Weight::kQueryNorm, Weight::kKeyNorm, Weight::kMlpNorm,
+    Weight::kGate,          Weight::kUp,        Weight::kDown,    Weight::kGateBias,
     Weight::kUpBias,        Weight::kDownBias};
 
 /// The values of a vector tensor (norms, biases) as floats.
@@ -34,14 +34,23 @@ std::vector<float> read_vector(const Tensor& tensor) {
 /// The bias that goes with a matrix of a group.
 Weight bias_of(Weight weight) {
   switch (weight) {
-    case Weight::kQuery: return Weight::kQueryBias;
-    case Weight::kKey: return Weight::kKeyBias;
-    case Weight::kValue: return Weight::kValueBias;
-    case Weight::kOutput: return Weight::kOutputBias;
-    case Weight::kGate: return Weight::kGateBias;
-    case Weight::kUp: return Weight::kUpBias;
-    case Weight::kDown: return Weight::kDownBias;
-    default: OVENBIRD_CHECK(!"a weight without a bias"); return weight;
+    case Weight::kQuery:
+      return Weight::kQueryBias;
+    case Weight::kKey:
+      return Weight::kKeyBias;
+    case Weight::kValue:
+      return Weight::kValueBias;
+    case Weight::kOutput:
+      return Weight::kOutputBias;
+    case Weight::kGate:
+      return Weight::kGateBias;
+    case Weight::kUp:
+      return Weight::kUpBias;
+    case Weight::kDown:
+      return Weight::kDownBias;
+    default:
+      OVENBIRD_CHECK(!"a weight without a bias");
+      return weight;
   }
 }
 
@@ -52,8 +61,7 @@ void in_parallel(uint64_t count, const Work& work) {
       std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, std::max<uint64_t>(count, 1));
   std::vector<std::jthread> others;
   for (uint64_t part = 1; part < threads; ++part) {
-    others.emplace_back(
-        [=, &work] { work(count * part / threads, count * (part + 1) / threads); });
+    others.emplace_back([=, &work] { work(count * part / threads, count * (part + 1) / threads); });
   }
   work(0, count / threads);
 }
@@ -106,9 +114,8 @@ WeightsWriter::WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& op
     : checkpoint_(checkpoint), options_(options), file_(file), progress_(std::move(progress)) {}
 
 Result<StoredWeights> WeightsWriter::write() {
-  const WeightChoice tables =
-      options_.embedding.value_or(options_.weights == WeightChoice::kInt4 ? WeightChoice::kInt8
-                                                                          : options_.weights);
+  const WeightChoice tables = options_.embedding.value_or(
+      options_.weights == WeightChoice::kInt4 ? WeightChoice::kInt8 : options_.weights);
   if (Status done = write_group({"embedding", {Weight::kEmbedding}}, tables, "embedding"); !done) {
     return Failure{done.error()};
   }
@@ -150,15 +157,21 @@ Status WeightsWriter::write_layer(uint32_t layer) {
 MatrixFormat WeightsWriter::format_of(WeightChoice choice, const Tensor& tensor,
                                       bool is_table) const {
   switch (choice) {
-    case WeightChoice::kF32: return {.type = StoredType::kF32};
-    case WeightChoice::kF16: return {.type = StoredType::kF16};
-    case WeightChoice::kInt8: return {.type = StoredType::kI8, .group = tensor.columns};
-    case WeightChoice::kGguf: return lossless_format(tensor.type);
-    case WeightChoice::kInt4: break;
+    case WeightChoice::kF32:
+      return {.type = StoredType::kF32};
+    case WeightChoice::kF16:
+      return {.type = StoredType::kF16};
+    case WeightChoice::kInt8:
+      return {.type = StoredType::kI8, .group = tensor.columns};
+    case WeightChoice::kGguf:
+      return lossless_format(tensor.type);
+    case WeightChoice::kInt4:
+      break;
   }
   OVENBIRD_CHECK(!is_table);
   const int32_t group = options_.group_size.value_or(128);
-  const uint64_t columns = group == -1 ? (tensor.columns + 1) / 2 * 2 : static_cast<uint64_t>(group);
+  const uint64_t columns =
+      group == -1 ? (tensor.columns + 1) / 2 * 2 : static_cast<uint64_t>(group);
   return {.type = options_.asymmetric ? StoredType::kU4 : StoredType::kI4,
           .group = columns,
           .has_zeros = options_.asymmetric};
@@ -290,8 +303,8 @@ Status WeightsWriter::write_vector(const std::string& name, std::vector<uint64_t
   }
   summarize("norms", {.type = StoredType::kF32},
             {.rows = 1, .columns = values.size(), .padded_columns = values.size()});
-  if (Status written = write_blob(name, StoredType::kF32, std::move(shape),
-                                  std::as_bytes(std::span(values)));
+  if (Status written =
+          write_blob(name, StoredType::kF32, std::move(shape), std::as_bytes(std::span(values)));
       !written) {
     return written;
   }

@@ -9,14 +9,14 @@
 namespace ovenbird::limits {
 
 // Checkpoints
-inline constexpr uint64_t kTensorsMax = 1 << 20;          // in one checkpoint
-inline constexpr uint32_t kTensorRankMax = 4;             // GGUF's own limit
-inline constexpr size_t kTensorNameBytesMax = 512;        // "model.layers.NNN.self_attn..." is 50
+inline constexpr uint64_t kTensorsMax = 1 << 20;    // in one checkpoint
+inline constexpr uint32_t kTensorRankMax = 4;       // GGUF's own limit
+inline constexpr size_t kTensorNameBytesMax = 512;  // "model.layers.NNN.self_attn..." is 50
 // The format allows 100 MB; 1,024 layers need 3 MB, and a parsed header takes up to 16 times more.
 inline constexpr size_t kSafetensorsHeaderBytesMax = 16u << 20;
-inline constexpr size_t kConfigBytesMax = 1u << 20;       // config.json, generation_config.json
-inline constexpr size_t kIndexBytesMax = 16u << 20;       // model.safetensors.index.json
-inline constexpr size_t kJsonBytesMax = 256u << 20;       // tokenizer.json of 256k entries: 35 MB
+inline constexpr size_t kConfigBytesMax = 1u << 20;  // config.json, generation_config.json
+inline constexpr size_t kIndexBytesMax = 16u << 20;  // model.safetensors.index.json
+inline constexpr size_t kJsonBytesMax = 256u << 20;  // tokenizer.json of 256k entries: 35 MB
 inline constexpr size_t kJsonDepthMax = 64;
 inline constexpr size_t kShardsMax = 1024;
 inline constexpr uint64_t kMetadataEntriesMax = 1 << 16;  // GGUF key-value pairs
@@ -25,20 +25,20 @@ inline constexpr uint64_t kGgufAlignmentMax = 1 << 20;    // bytes; files have 3
 
 // Models
 inline constexpr uint32_t kLayersMax = 1024;
-inline constexpr uint32_t kHiddenMax = 1 << 17;           // also heads * head_dim, and the MLP's width
+inline constexpr uint32_t kHiddenMax = 1 << 17;  // also heads * head_dim, and the MLP's width
 inline constexpr uint32_t kVocabularyMax = 1 << 22;
-inline constexpr uint32_t kContextMax = 1 << 20;          // tokens; --context, slots
+inline constexpr uint32_t kContextMax = 1 << 20;  // tokens; --context, slots
 
 // Bundles
-inline constexpr size_t kManifestBytesMax = 32u << 20;    // of 1,024 layers: 6 MB
-inline constexpr size_t kGraphsMax = 256;                 // a bake writes about a dozen
+inline constexpr size_t kManifestBytesMax = 32u << 20;  // of 1,024 layers: 6 MB
+inline constexpr size_t kGraphsMax = 256;               // a bake writes about a dozen
 inline constexpr size_t kGraphPortsMax = 4 + 2 * kLayersMax;
-inline constexpr size_t kWeightKindsMax = 256;            // entries of "weights"
+inline constexpr size_t kWeightKindsMax = 256;  // entries of "weights"
 inline constexpr size_t kBundleFilesMax = 1024;
 
 // Text
 inline constexpr size_t kPromptBytesMax = 64u << 20;
-inline constexpr size_t kRenderedBytesMax = 64u << 20;    // a chat after its template
+inline constexpr size_t kRenderedBytesMax = 64u << 20;  // a chat after its template
 inline constexpr size_t kTokenBytesMax = 1 << 16;
 inline constexpr size_t kMergesMax = 1 << 23;
 inline constexpr size_t kAddedTokensMax = 1 << 16;
@@ -50,15 +50,15 @@ inline constexpr size_t kNormalizedGrowthMax = 4;         // normalized text / r
 inline constexpr std::chrono::seconds kSplitTimeMax{60};  // regular expressions, one text in all
 inline constexpr size_t kTemplateBytesMax = 1 << 18;      // a chat template; real: 30 kB
 inline constexpr size_t kTemplateNestingMax = 200;        // brackets inside one another
-inline constexpr size_t kTemplateStepsMax = 100'000;      // loop rounds and macro calls, one rendering
+inline constexpr size_t kTemplateStepsMax = 100'000;  // loop rounds and macro calls, one rendering
 inline constexpr size_t kTemplateMemoryBytesMax = 512u << 20;
 inline constexpr size_t kTemplateStackBytes = 512u << 20;  // reserved, used only as deep as needed
-inline constexpr size_t kTemplateValueDepthMax = 200;     // lists and objects inside one another
+inline constexpr size_t kTemplateValueDepthMax = 200;      // lists and objects inside one another
 inline constexpr std::chrono::seconds kTemplateTimeMax{10};
 
 // Sampling and stop strings
-inline constexpr size_t kLogitBiasEntriesMax = 1024;      // OpenAI's interface takes 300
-inline constexpr size_t kStopStringsMax = 16;             // OpenAI's interface takes 4
-inline constexpr size_t kStopStringBytesMax = 256;        // so much text a stream may lag behind
+inline constexpr size_t kLogitBiasEntriesMax = 1024;  // OpenAI's interface takes 300
+inline constexpr size_t kStopStringsMax = 16;         // OpenAI's interface takes 4
+inline constexpr size_t kStopStringBytesMax = 256;    // so much text a stream may lag behind
 
 }  // namespace ovenbird::limits

@@ -22,8 +22,7 @@ Result<PageMemory> PageMemory::allocate(size_t bytes) {
   void* start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED) {
-    return fail(Code::kIo,
-                "allocate " + std::to_string(size) + " bytes: " + std::strerror(errno));
+    return fail(Code::kIo, "allocate " + std::to_string(size) + " bytes: " + std::strerror(errno));
   }
   return PageMemory({static_cast<std::byte*>(start), size});
 }

@@ -23,7 +23,8 @@ void drop_resident_pages(const std::filesystem::path& directory) {
     uintptr_t start = 0;
     uintptr_t end = 0;
     char permissions[5] = {};
-    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, permissions) != 3) {
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, permissions) !=
+        3) {
       continue;
     }
     // A mapping that may be written could hold changes that are nowhere else.

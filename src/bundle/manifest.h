@@ -33,13 +33,13 @@ struct Port {
 
 /// One step graph: W rows in, over P past rows.
 struct GraphInfo {
-  std::string file;           // "step_w1_p2048.xml"
-  std::string plan;           // "window", "cached" or "dynamic"
-  uint32_t width = 0;         // W, the most rows one step takes; 0 = any number
-  bool open_width = false;    // takes 1 to W rows; a closed one always takes W
-  uint32_t past = 0;          // P; 0 = the graph reads no cache, or with open_past has no bound
-  bool open_past = false;     // takes 0 to P past rows
-  uint32_t logit_rows = 0;    // rows of logits given: the last so many; 0 = all
+  std::string file;         // "step_w1_p2048.xml"
+  std::string plan;         // "window", "cached" or "dynamic"
+  uint32_t width = 0;       // W, the most rows one step takes; 0 = any number
+  bool open_width = false;  // takes 1 to W rows; a closed one always takes W
+  uint32_t past = 0;        // P; 0 = the graph reads no cache, or with open_past has no bound
+  bool open_past = false;   // takes 0 to P past rows
+  uint32_t logit_rows = 0;  // rows of logits given: the last so many; 0 = all
   std::vector<Port> inputs;
   std::vector<Port> outputs;
 
@@ -48,45 +48,45 @@ struct GraphInfo {
 
 /// All weights stored in one way.
 struct WeightsInfo {
-  std::string role;          // "layers", "embedding", "head", "norms"
-  std::string type;          // "i4", "u4", "i8", "u8", "f16", "f32"
-  int32_t group_size = 0;    // numbers that share a scale; -1 = a whole row; 0 = no scales
-  bool symmetric = true;     // false: with zero points
+  std::string role;        // "layers", "embedding", "head", "norms"
+  std::string type;        // "i4", "u4", "i8", "u8", "f16", "f32"
+  int32_t group_size = 0;  // numbers that share a scale; -1 = a whole row; 0 = no scales
+  bool symmetric = true;   // false: with zero points
   uint64_t tensors = 0;
-  uint64_t parameters = 0;   // without padding
-  uint64_t bytes = 0;        // in the weights file, scales included
+  uint64_t parameters = 0;  // without padding
+  uint64_t bytes = 0;       // in the weights file, scales included
 };
 
 struct FileInfo {
   std::string name;
   uint64_t bytes = 0;
-  std::string sha256;        // 64 lower-case hexadecimal digits
+  std::string sha256;  // 64 lower-case hexadecimal digits
 };
 
 struct ModelFacts {
-  std::string architecture;             // "llama", "mistral", "qwen2", "qwen3"
-  std::string description;              // of the source, one line
+  std::string architecture;  // "llama", "mistral", "qwen2", "qwen3"
+  std::string description;   // of the source, one line
   uint32_t layers = 0;
   uint32_t hidden = 0;
   uint32_t heads = 0;
   uint32_t kv_heads = 0;
   uint32_t head_dim = 0;
   uint32_t vocabulary = 0;
-  uint32_t context = 0;                 // tokens the model was trained on
-  std::vector<double> rope_frequencies; // radians per position, [head_dim / 2]
+  uint32_t context = 0;                  // tokens the model was trained on
+  std::vector<double> rope_frequencies;  // radians per position, [head_dim / 2]
   std::vector<int64_t> bos_ids;
   std::vector<int64_t> eos_ids;
 };
 
 struct Manifest {
   uint32_t version = kBundleVersion;
-  std::string baked_by;                 // "ovenbird 0.1.0, OpenVINO 2026.4.1"
+  std::string baked_by;  // "ovenbird 0.1.0, OpenVINO 2026.4.1"
   Target target = Target::kNpu;
   CacheType cache_type = CacheType::kF16;
   ModelFacts model;
   std::vector<GraphInfo> graphs;
   std::vector<WeightsInfo> weights;
-  std::vector<FileInfo> files;          // every file of the bundle but this one
+  std::vector<FileInfo> files;  // every file of the bundle but this one
 
   /// Bytes of one slot for `past` rows: keys and values of all layers.
   uint64_t slot_bytes(uint32_t past) const;

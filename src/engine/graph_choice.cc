@@ -57,9 +57,10 @@ Result<std::vector<GraphInfo>> graphs_for(const Manifest& manifest, const Engine
     for (const GraphInfo& graph : manifest.graphs) {
       if (graph.plan != options.plan) continue;
       if (static_only && !graph.is_static()) {
-        return fail(Code::kInvalidArgument, "plan " + options.plan + " on the NPU: its shapes are "
-                                            "open, and an NPU takes none; use --plan cached or "
-                                            "window, or --device CPU");
+        return fail(Code::kInvalidArgument, "plan " + options.plan +
+                                                " on the NPU: its shapes are "
+                                                "open, and an NPU takes none; use --plan cached or "
+                                                "window, or --device CPU");
       }
       chosen.push_back(graph);
     }

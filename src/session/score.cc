@@ -23,8 +23,8 @@ Result<std::vector<double>> score(Plan& plan, std::span<const int32_t> tokens, u
                                   const std::function<bool()>& go_on) {
   OVENBIRD_CHECK(plan.tokens() == 0);
   if (tokens.size() < 2) {
-    return fail(Code::kInvalidArgument, "score: at least 2 tokens are needed; there are " +
-                                            std::to_string(tokens.size()));
+    return fail(Code::kInvalidArgument,
+                "score: at least 2 tokens are needed; there are " + std::to_string(tokens.size()));
   }
   const auto outside = [&](int32_t id) { return id < 0 || uint32_t(id) >= vocabulary; };
   if (const auto bad = std::find_if(tokens.begin(), tokens.end(), outside); bad != tokens.end()) {

@@ -42,9 +42,9 @@ Status Session::prompt(std::span<const int32_t> tokens) {
   if (tokens.empty()) return fail(Code::kInvalidArgument, "prompt: it has no tokens");
   for (const int32_t id : tokens) {
     if (id < 0 || static_cast<uint32_t>(id) >= history_.vocabulary_tokens()) {
-      return fail(Code::kInvalidArgument,
-                  "prompt: token id " + std::to_string(id) + "; the vocabulary has ids 0 to " +
-                      std::to_string(history_.vocabulary_tokens() - 1));
+      return fail(Code::kInvalidArgument, "prompt: token id " + std::to_string(id) +
+                                              "; the vocabulary has ids 0 to " +
+                                              std::to_string(history_.vocabulary_tokens() - 1));
     }
   }
   stats_ = {.prompt_tokens = tokens.size()};

@@ -18,20 +18,20 @@ namespace ovenbird {
 
 struct SessionOptions {
   SamplingOptions sampling;
-  bool drafts = false;         // guess tokens from the history and verify several in one step
-  uint64_t draft_salt = 0;     // see PromptLookupOptions
+  bool drafts = false;      // guess tokens from the history and verify several in one step
+  uint64_t draft_salt = 0;  // see PromptLookupOptions
 };
 
 /// Counts since the last prompt().
 struct SessionStats {
   uint64_t prompt_tokens = 0;
-  uint64_t reused_tokens = 0;    // of the prompt: were in the cache already
+  uint64_t reused_tokens = 0;  // of the prompt: were in the cache already
   uint64_t prefill_steps = 0;
   uint64_t decode_steps = 0;
   uint64_t drafted_tokens = 0;
   uint64_t accepted_tokens = 0;  // of the drafted: were what the model says
-  /// Greedy choices made in a step that verified a draft, where the two best logits were closer than
-  /// kWidthNoise: there another graph width might have said the other one.
+  /// Greedy choices made in a step that verified a draft, where the two best logits were closer
+  /// than kWidthNoise: there another graph width might have said the other one.
   uint64_t near_ties = 0;
 };
 
