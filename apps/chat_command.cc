@@ -30,7 +30,7 @@ class Conversation {
         tokenizer_(tokenizer),
         chat_(chat),
         session_(session),
-        end_ids_(end_ids(model.bundle, &tokenizer)) {
+        end_ids_(end_ids(model.bundle(), &tokenizer)) {
     begin();
   }
 

@@ -32,20 +32,21 @@ void say_what_is_used_instead(const RunChoice& choice, const OpenedEngine& opene
 
 }  // namespace
 
-Result<Model> open_model(Bundle bundle, const RunChoice& choice, Purpose purpose) {
-  const std::string plan_name = plan_for(choice, bundle.manifest());
+Result<Model> open_model(Bundle opened_bundle, const RunChoice& choice, Purpose purpose) {
+  auto bundle = std::make_unique<const Bundle>(std::move(opened_bundle));
+  const std::string plan_name = plan_for(choice, bundle->manifest());
   const std::string recipe = choice.recipe.value_or("balanced");
-  Result<OpenedEngine> opened = open_engine(bundle, {.plan = plan_name,
-                                                     .recipe = recipe_named(recipe),
-                                                     .device = choice.device,
-                                                     .fallback = choice.fallback,
-                                                     .threads = choice.threads,
-                                                     .score = purpose == Purpose::kScore});
+  Result<OpenedEngine> opened = open_engine(*bundle, {.plan = plan_name,
+                                                      .recipe = recipe_named(recipe),
+                                                      .device = choice.device,
+                                                      .fallback = choice.fallback,
+                                                      .threads = choice.threads,
+                                                      .score = purpose == Purpose::kScore});
   if (!opened) return Failure{opened.error()};
   say_what_is_used_instead(choice, *opened);
-  Result<std::unique_ptr<Plan>> plan = make_plan(plan_name, *opened->engine, bundle.manifest());
+  Result<std::unique_ptr<Plan>> plan = make_plan(plan_name, *opened->engine, bundle->manifest());
   if (!plan) return Failure{plan.error()};
-  return Model{.bundle = std::move(bundle),
+  return Model{.opened = std::move(bundle),
                .plan_name = plan_name,
                .recipe = recipe,
                .engine = std::move(opened->engine),

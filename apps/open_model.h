@@ -20,14 +20,15 @@ namespace ovenbird {
 enum class Purpose { kAnswer, kScore };
 
 struct Model {
-  Bundle bundle;
+  std::unique_ptr<const Bundle> opened;  // at a fixed address: the plan refers to its manifest
   std::string plan_name;
   std::string recipe;
   std::unique_ptr<Engine> engine;
-  std::unique_ptr<Plan> plan;  // needs the engine
+  std::unique_ptr<Plan> plan;  // refers to the engine
 
+  const Bundle& bundle() const { return *opened; }
   const std::string& device() const { return engine->device(); }
-  uint32_t vocabulary() const { return bundle.manifest().model.vocabulary; }
+  uint32_t vocabulary() const { return opened->manifest().model.vocabulary; }
 };
 
 /// Blocks until the first graph is compiled. Says on standard error why a device that was asked for

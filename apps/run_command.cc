@@ -106,7 +106,7 @@ ExitStatus answer_prompt(const RunCommand& command, Model& model, const Tokenize
                                       .tokenizer = tokenizer,
                                       .prompt = prompt.ids,
                                       .choice = command.answer,
-                                      .end_ids = end_ids(model.bundle, tokenizer),
+                                      .end_ids = end_ids(model.bundle(), tokenizer),
                                       .position = prompt.answer_position,
                                       .on_text = command.json ? nullptr : stream});
   if (!ends_line) show("\n");

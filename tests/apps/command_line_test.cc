@@ -81,27 +81,28 @@ TEST_CASE("the spellings of other programs mean the same") {
   CHECK(run.prompt == "Hi");
 }
 
-TEST_CASE("run takes every flag") {
+TEST_CASE("run takes every flag that says what, where and how long") {
+  const auto run = parsed<RunCommand>(
+      {"run",      "b",      "-p",        "Hi",       "--system",     "S",
+       "--json",   "--plan", "window",    "--device", "NPU",          "--no-fallback",
+       "--recipe", "lean",   "--threads", "3",        "--max-tokens", "9",
+       "--draft",  "off",    "--stop",    "[END]",    "--stop",       "a,b"});
+
+  CHECK(run.system == "S");
+  CHECK(run.json);
+  CHECK(run.where.plan == "window");
+  CHECK(run.where.device == "NPU");
+  CHECK(!run.where.fallback);
+  CHECK(run.where.recipe == "lean");
+  CHECK(run.where.threads == 3);
+  CHECK(run.answer.max_tokens == 9);
+  CHECK(!run.answer.drafts);
+  CHECK(run.answer.stop == std::vector<std::string>{"[END]", "a,b"});
+}
+
+TEST_CASE("run takes every flag of sampling") {
   const auto run = parsed<RunCommand>({"run",
                                        "b",
-                                       "-p",
-                                       "Hi",
-                                       "--system",
-                                       "S",
-                                       "--json",
-                                       "--plan",
-                                       "window",
-                                       "--device",
-                                       "NPU",
-                                       "--no-fallback",
-                                       "--recipe",
-                                       "lean",
-                                       "--threads",
-                                       "3",
-                                       "--max-tokens",
-                                       "9",
-                                       "--draft",
-                                       "off",
                                        "--temperature",
                                        "0.5",
                                        "--top-k",
@@ -121,21 +122,8 @@ TEST_CASE("run takes every flag") {
                                        "--logit-bias",
                                        "5=-2.5",
                                        "--logit-bias",
-                                       "7=1",
-                                       "--stop",
-                                       "[END]",
-                                       "--stop",
-                                       "a,b"});
+                                       "7=1"});
 
-  CHECK(run.system == "S");
-  CHECK(run.json);
-  CHECK(run.where.plan == "window");
-  CHECK(run.where.device == "NPU");
-  CHECK(!run.where.fallback);
-  CHECK(run.where.recipe == "lean");
-  CHECK(run.where.threads == 3);
-  CHECK(run.answer.max_tokens == 9);
-  CHECK(!run.answer.drafts);
   const SamplingOptions& sampling = run.answer.sampling;
   CHECK(sampling.temperature == 0.5f);
   CHECK(sampling.top_k == 40);
@@ -146,7 +134,6 @@ TEST_CASE("run takes every flag") {
   CHECK(sampling.frequency_penalty == 0.3f);
   CHECK(sampling.seed == 18446744073709551615ull);
   CHECK(sampling.logit_bias == std::map<int32_t, float>{{5, -2.5f}, {7, 1.0f}});
-  CHECK(run.answer.stop == std::vector<std::string>{"[END]", "a,b"});
 }
 
 TEST_CASE("run alone is greedy, with drafts, on the first device that works") {
