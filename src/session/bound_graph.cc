@@ -8,8 +8,6 @@
 namespace ovenbird {
 namespace {
 
-constexpr uint32_t kOpenWidthMax = 128;  // rows that a graph without a bound is given at most
-
 /// Hands out page-aligned pieces of one allocation; first to count them, then to place them.
 class Carver {
  public:
@@ -43,11 +41,12 @@ uint32_t BoundGraph::logit_rows(uint32_t width) const {
 Status BoundGraph::bind(const std::vector<std::byte*>& past, uint32_t past_max) {
   const ModelFacts& model = manifest_.model;
   const uint32_t width = info().width ? info().width : kOpenWidthMax;
+  const uint32_t past_rows = info().open_past ? past_max : info().past;
   const size_t present_bytes =
       size_t{model.kv_heads} * width * model.head_dim * bytes_of(manifest_.cache_type);
   const auto carve = [&](Carver carver) {
     buffers_.input_ids = carver.take_numbers<int64_t>(width);
-    buffers_.attention_mask = carver.take_numbers<int64_t>(past_max + width);
+    buffers_.attention_mask = carver.take_numbers<int64_t>(past_rows + width);
     buffers_.position_ids = carver.take_numbers<int64_t>(width);
     buffers_.logits = carver.take_numbers<float>(size_t{logit_rows(width)} * model.vocabulary);
     buffers_.present.clear();
@@ -61,6 +60,7 @@ Status BoundGraph::bind(const std::vector<std::byte*>& past, uint32_t past_max) 
   memory_ = std::move(*memory);
   carve(Carver(memory_.bytes().data()));
   buffers_.past = past;
+  is_held_ = true;
   const Result<Engine::Binding> binding = engine_.bind(graph_, buffers_);
   if (!binding) return Failure{binding.error()};
   binding_ = *binding;
@@ -106,10 +106,16 @@ Result<Logits> BoundGraph::run(const Rows& rows, const std::vector<std::byte*>& 
                 .vocabulary = vocabulary};
 }
 
+void BoundGraph::prepare() {
+  engine_.prepare(graph_);
+  is_held_ = true;
+}
+
 void BoundGraph::release() {
-  if (!binding_) return;
-  binding_.reset();
+  if (!is_held_) return;
   engine_.release(graph_);
+  is_held_ = false;
+  binding_.reset();
   memory_ = PageMemory();
 }
 

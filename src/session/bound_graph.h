@@ -16,6 +16,8 @@ namespace ovenbird {
 /// Takes its memory and is bound when it first runs.
 class BoundGraph {
  public:
+  static constexpr uint32_t kOpenWidthMax = 128;  // rows that a graph without a bound is given
+
   BoundGraph(Engine& engine, const Manifest& manifest, size_t graph);
 
   const GraphInfo& info() const { return engine_.graphs()[graph_]; }
@@ -35,8 +37,11 @@ class BoundGraph {
   };
 
   /// Runs one step over the cache tensors `past`, which must be the same at every call. `past_max`:
-  /// the most rows an open past will ever have. Gives the rows of logits of the newest tokens.
+  /// the most rows that an open past will ever have. Gives the rows of logits of the newest tokens.
   Result<Logits> run(const Rows& rows, const std::vector<std::byte*>& past, uint32_t past_max);
+
+  /// Begins to compile the graph in the background.
+  void prepare();
 
   /// Gives the compiled graph and the memory back; the next run takes them again.
   void release();
@@ -54,6 +59,7 @@ class BoundGraph {
   Engine& engine_;
   const Manifest& manifest_;
   size_t graph_;
+  bool is_held_ = false;  // is compiled, or being compiled
   std::optional<Engine::Binding> binding_;
   PageMemory memory_;
   StepBuffers buffers_;

@@ -14,8 +14,8 @@ namespace ovenbird {
 ///
 /// When the cache is full, the first few rows (attention sinks; Xiao et al., 2023, "Efficient
 /// Streaming Language Models with Attention Sinks") and the recent half stay, the rows between are
-/// dropped and the keys behind them turned to their new positions. So positions stay below
-/// `rows_max`, and the cost is spread over half a cache of tokens.
+/// dropped and the keys behind them turned to their new positions. So positions stay inside what
+/// the model was trained on, and the cost is spread over half a cache of tokens.
 class CachePlan : public Plan {
  public:
   /// `graphs`: indices into engine.graphs(), all of one plan. Errors: kIo (memory).
@@ -30,21 +30,23 @@ class CachePlan : public Plan {
   void commit(uint32_t count) override;
   uint64_t keep(uint64_t count) override;
 
-  uint32_t sinks() const;
-  uint64_t dropped() const { return dropped_; }
-
  private:
+  enum class Steps { kOne, kMany };
+
   CachePlan(Engine& engine, const Manifest& manifest, const std::vector<size_t>& graphs,
-            CacheSlot slot);
+            CacheSlot slot, uint32_t rows_max);
 
-  BoundGraph* choose(uint32_t tokens, LogitRows wanted, uint32_t rows);
-  const BoundGraph* choose(uint32_t tokens, LogitRows wanted, uint32_t rows) const;
+  BoundGraph& choose(uint32_t tokens, LogitRows wanted, Steps steps) const;
+  uint32_t sinks() const;
+  uint32_t rows_dropped_at_once() const;
+  void make_room();
   uint32_t next_capacity(uint32_t rows) const;
-  void make_room(uint32_t tokens);
+  uint32_t lay_out_for(const GraphInfo& graph);
   uint32_t shortest_past(uint32_t rows) const;
+  void prepare_graphs(uint32_t past);
 
-  Engine& engine_;
   CacheSlot slot_;
+  uint32_t rows_max_;  // rows that may be held; slot_ may be laid out for more
   std::vector<std::unique_ptr<BoundGraph>> graphs_;
   BoundGraph* stepped_ = nullptr;  // the graph of a step that has not been committed
   uint64_t dropped_ = 0;

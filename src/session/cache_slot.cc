@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "session/rotate_keys.h"
 
 namespace ovenbird {
 
@@ -69,9 +68,10 @@ void CacheSlot::truncate(uint32_t count) {
 void CacheSlot::drop(uint32_t first, uint32_t count) {
   OVENBIRD_CHECK(first + count <= rows_);
   const uint32_t behind = rows_ - first - count;
+  const KeyRotation rotation(rope_frequencies_, -int64_t{count});
   for (size_t index = 0; index < tensors_.size(); ++index) {
     move_rows(tensors_[index], first + count, first, behind);
-    if (index % 2 == 0) turn_keys(tensors_[index], first, behind, -int64_t{count});
+    if (index % 2 == 0) turn_keys(tensors_[index], first, behind, rotation);
   }
   rows_ -= count;
 }
@@ -84,8 +84,7 @@ void CacheSlot::move_rows(std::byte* tensor, uint32_t from, uint32_t to, uint32_
 }
 
 void CacheSlot::turn_keys(std::byte* keys, uint32_t first, uint32_t count,
-                          int64_t difference) const {
-  const KeyRotation rotation(rope_frequencies_, difference);
+                          const KeyRotation& rotation) const {
   const KeyRows which{.kv_heads = kv_heads_,
                       .past = capacity_,
                       .head_dim = head_dim_,

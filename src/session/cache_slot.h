@@ -9,6 +9,7 @@
 #include "base/page_memory.h"
 #include "bundle/manifest.h"
 #include "ovenbird/result.hpp"
+#include "session/rotate_keys.h"
 
 namespace ovenbird {
 
@@ -47,7 +48,8 @@ class CacheSlot {
   CacheSlot(const Manifest& manifest, uint32_t rows_max, PageMemory memory);
 
   void move_rows(std::byte* tensor, uint32_t from, uint32_t to, uint32_t count) const;
-  void turn_keys(std::byte* keys, uint32_t first, uint32_t count, int64_t difference) const;
+  void turn_keys(std::byte* keys, uint32_t first, uint32_t count,
+                 const KeyRotation& rotation) const;
 
   uint32_t kv_heads_;
   uint32_t head_dim_;

@@ -12,6 +12,9 @@
 
 namespace ovenbird {
 
+/// Tokens of answer that room is taken for before it begins, so that saying them takes none.
+inline constexpr size_t kAnswerTokens = 1024;
+
 /// Whose logits a step must give.
 enum class LogitRows { kLast, kAll };
 

@@ -48,55 +48,67 @@ Status Session::prompt(std::span<const int32_t> tokens) {
     }
   }
   stats_ = {.prompt_tokens = tokens.size()};
-  said_.clear();
   // The last token is always computed: its logits are what the answer begins with.
   const size_t same = std::min(common_prefix(history_.tokens(), tokens), tokens.size() - 1);
-  const uint64_t reused = plan_->keep(std::min<uint64_t>(same, plan_->tokens()));
-  stats_.reused_tokens = reused;
+  stats_.reused_tokens = plan_->keep(std::min<uint64_t>(same, plan_->tokens()));
   plan_->expect(tokens.size() + 1);
-  history_.truncate(same);
-  lookup_.truncate(same);
-  for (const int32_t id : tokens.subspan(same)) history_.push(id);
-  lookup_.append(tokens.subspan(same));
-  history_.start_answer();
-  return prefill(tokens.subspan(reused));
+  remember(same, tokens.subspan(same));
+  given_ = tokens.size();
+  return prefill();
 }
 
-Status Session::prefill(std::span<const int32_t> tokens) {
+/// Makes the history its first `same` tokens and then `tokens`.
+void Session::remember(size_t same, std::span<const int32_t> tokens) {
+  history_.reserve(same + tokens.size() + kAnswerTokens);
+  history_.truncate(same);
+  for (const int32_t id : tokens) history_.push(id);
+  history_.start_answer();
+  if (!options_.drafts) return;
+  lookup_.reserve(same + tokens.size() + kAnswerTokens);
+  lookup_.truncate(same);
+  lookup_.append(tokens);
+}
+
+std::span<const int32_t> Session::uncomputed() const {
+  return history_.tokens().subspan(plan_->tokens());
+}
+
+/// Computes what the plan does not hold yet, and says the token after it.
+Status Session::prefill() {
   while (true) {
+    const std::span<const int32_t> tokens = uncomputed();
     const auto left = static_cast<uint32_t>(tokens.size());
     const uint32_t count = plan_->chunk(left, LogitRows::kLast);
     const Result<Logits> logits = plan_->step(tokens.first(count), LogitRows::kLast);
     if (!logits) return Failure{logits.error()};
     ++stats_.prefill_steps;
+    if (count == left) {
+      // Said before it is committed: logits that are none have a step behind them to do again.
+      if (Status said = say(logits->row(0)); !said) return said;
+    }
     plan_->commit(count);
-    tokens = tokens.subspan(count);
-    if (tokens.empty()) return say(logits->row(logits->rows - 1));
+    if (count == left) return ok();
   }
 }
 
 Result<int32_t> Session::next() {
   OVENBIRD_CHECK(!history_.tokens().empty());  // prompt() comes first
-  if (said_.empty()) {
+  if (given_ == history_.tokens().size()) {
     if (Status decoded = decode(); !decoded) return Failure{decoded.error()};
   }
-  const int32_t id = said_.front();
-  said_.pop_front();
-  return id;
+  return history_.tokens()[given_++];
 }
 
 /// Computes the newest token, with a draft behind it if there is one, and says at least one more.
 Status Session::decode() {
-  // Usually one token; more if an earlier step failed after they were said.
-  const std::span<const int32_t> all = history_.tokens();
-  step_tokens_.assign(all.begin() + static_cast<ptrdiff_t>(plan_->tokens()), all.end());
-  if (step_tokens_.size() > 1) return prefill(std::vector<int32_t>(step_tokens_));
+  // Usually one token is left; more if an earlier step failed after they were said.
+  if (uncomputed().size() > 1) return prefill();
+  step_tokens_.assign(1, history_.tokens().back());
   if (options_.drafts) {
-    const uint32_t room = plan_->chunk(kDraftTokensMax + 1, LogitRows::kAll);
-    step_tokens_.resize(room);
+    step_tokens_.resize(plan_->chunk(kDraftTokensMax + 1, LogitRows::kAll));
     step_tokens_.resize(1 + lookup_.propose(std::span(step_tokens_).subspan(1)));
   }
-  const uint32_t drafted = static_cast<uint32_t>(step_tokens_.size()) - 1;
+  const auto drafted = static_cast<uint32_t>(step_tokens_.size()) - 1;
   const Result<Logits> logits =
       plan_->step(step_tokens_, drafted > 0 ? LogitRows::kAll : LogitRows::kLast);
   if (!logits) return Failure{logits.error()};
@@ -106,8 +118,8 @@ Status Session::decode() {
   while (true) {
     const std::span<const float> row = logits->row(accepted);
     if (drafted > 0 && is_near_tie(row)) ++stats_.near_ties;
-    if (Status done = say(row); !done) return done;
-    if (accepted == drafted || step_tokens_[accepted + 1] != said_.back()) break;
+    if (Status said = say(row); !said) return said;
+    if (accepted == drafted || step_tokens_[accepted + 1] != history_.tokens().back()) break;
     ++accepted;
   }
   stats_.accepted_tokens += accepted;
@@ -119,8 +131,7 @@ Status Session::say(std::span<const float> logits) {
   const Result<int32_t> id = sampler_.sample(logits, history_, history_.tokens().size());
   if (!id) return Failure{id.error()};
   history_.push(*id);
-  lookup_.push(*id);
-  said_.push_back(*id);
+  if (options_.drafts) lookup_.push(*id);
   return ok();
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,12 +43,15 @@ class Session {
   /// The plan must outlive the session. Errors: kInvalidArgument (sampling options).
   static Result<Session> create(Plan& plan, uint32_t vocabulary, const SessionOptions& options);
 
-  /// Makes `tokens`, the whole conversation so far, what the answer continues. Computes only what
-  /// the plan does not hold already. Errors: kInvalidArgument (none, or an id out of range; nothing
-  /// has changed), those of Plan::step (the next prompt() starts from what was committed).
+  /// Makes `tokens`, the whole conversation so far, what the answer continues; they must not lie in
+  /// tokens(). Computes only what the plan does not hold already. Errors: kInvalidArgument (none,
+  /// or an id out of range; nothing has changed), those of Plan::step and of Sampler::sample (the
+  /// next prompt() or next() goes on from what was committed).
   Status prompt(std::span<const int32_t> tokens);
 
-  /// The next token of the answer. Errors: those of Plan::step and of Sampler::sample.
+  /// The next token of the answer. Allocates nothing within the first kAnswerTokens,
+  /// but when a graph runs for the first time or rows are dropped.
+  /// Errors: those of Plan::step and of Sampler::sample; the next call tries that token again.
   Result<int32_t> next();
 
   /// Prompt and answer; a few tokens more than next() has given, if drafts were accepted.
@@ -60,7 +62,9 @@ class Session {
  private:
   Session(Plan& plan, uint32_t vocabulary, const SessionOptions& options);
 
-  Status prefill(std::span<const int32_t> tokens);
+  void remember(size_t same, std::span<const int32_t> tokens);
+  std::span<const int32_t> uncomputed() const;
+  Status prefill();
   Status decode();
   Status say(std::span<const float> logits);
   bool is_near_tie(std::span<const float> logits) const;
@@ -70,7 +74,7 @@ class Session {
   Sampler sampler_;
   TokenCounts history_;
   PromptLookup lookup_;
-  std::deque<int32_t> said_;  // decided, not yet given by next()
+  size_t given_ = 0;  // of the history: prompt, and what next() has given
   std::vector<int32_t> step_tokens_;
   SessionStats stats_;
 };

@@ -21,7 +21,7 @@ uint32_t WindowPlan::chunk(uint32_t tokens, LogitRows wanted) const {
 
 Result<Logits> WindowPlan::step(std::span<const int32_t> tokens, LogitRows wanted) {
   OVENBIRD_CHECK(!tokens.empty() && tokens.size() <= chunk(uint32_t(tokens.size()), wanted));
-  stepped_.assign(tokens.begin(), tokens.end());
+  stepped_.clear();
   const size_t width = graph_.info().width;
   const size_t from_new = std::min(tokens.size(), width);
   const size_t from_old = std::min(tokens_.size(), width - from_new);
@@ -29,6 +29,7 @@ Result<Logits> WindowPlan::step(std::span<const int32_t> tokens, LogitRows wante
   window_.insert(window_.end(), tokens.end() - static_cast<ptrdiff_t>(from_new), tokens.end());
   Result<Logits> logits = graph_.run({.tokens = window_}, {}, 0);
   if (!logits) return logits;
+  stepped_.assign(tokens.begin(), tokens.end());
   // Only the new tokens' rows are asked for.
   const uint32_t rows = wanted == LogitRows::kLast ? 1 : static_cast<uint32_t>(from_new);
   return Logits{.values = logits->values.last(size_t{rows} * logits->vocabulary),
@@ -37,13 +38,14 @@ Result<Logits> WindowPlan::step(std::span<const int32_t> tokens, LogitRows wante
 }
 
 void WindowPlan::commit(uint32_t count) {
-  OVENBIRD_CHECK(count <= stepped_.size());
+  OVENBIRD_CHECK(!stepped_.empty() && count <= stepped_.size());
   tokens_.insert(tokens_.end(), stepped_.begin(), stepped_.begin() + count);
   stepped_.clear();
 }
 
 uint64_t WindowPlan::keep(uint64_t count) {
   OVENBIRD_CHECK(count <= tokens_.size());
+  stepped_.clear();
   tokens_.resize(count);
   return count;
 }

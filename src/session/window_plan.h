@@ -18,7 +18,7 @@ class WindowPlan : public Plan {
   uint64_t tokens() const override { return tokens_.size(); }
   uint32_t chunk(uint32_t tokens, LogitRows wanted) const override;
   double relative_cost(uint32_t) const override { return 1.0; }  // every step computes all rows
-  void expect(uint64_t) override {}
+  void expect(uint64_t tokens) override { tokens_.reserve(tokens + kAnswerTokens); }
   Result<Logits> step(std::span<const int32_t> tokens, LogitRows wanted) override;
   void commit(uint32_t count) override;
   uint64_t keep(uint64_t count) override;
