@@ -31,19 +31,20 @@ install_packages() {
     say "not installed, as asked: $missing"
     return 0
   fi
-  if ! command -v apt-get >/dev/null || { [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; }; then
+  if ! command -v apt-get >/dev/null ||
+      { [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; }; then
     say "missing: $missing; become root and run: apt-get install $missing"
     exit 1
   fi
   say "installing $missing"
   as_root apt-get update -qq
   # shellcheck disable=SC2086 # a list of words
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing \
-    >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends $missing >/dev/null
 }
 
-# unpack_wheel NAME: the wheel of scripts/requirements-NAME.txt, unpacked into .deps/NAME. The platform
-# is named, so that the Python at hand need not be the one that the wheel is for.
+# unpack_wheel NAME: the wheel of scripts/requirements-NAME.txt, unpacked into .deps/NAME. The
+# platform is named, so that the Python at hand need not be the one that the wheel is for.
 unpack_wheel() {
   requirements=scripts/requirements-$1.txt
   stamp=$(sha256sum "$requirements" | cut -d' ' -f1)
