@@ -24,7 +24,7 @@ namespace {
 
 constexpr uint32_t kRounds = 3;              // of which the median counts
 constexpr double kSecondsForAllRounds = 20;  // a slow plan is measured fewer times
-constexpr uint32_t kAnswerTokens = 128;
+constexpr uint32_t kDecodedTokens = 128;
 
 using Clock = std::chrono::steady_clock;
 
@@ -129,7 +129,7 @@ Result<BenchFigures> measure_here(const RunChoice& choice) {
   figures.start_s = process_age_s();
   // What is made on first use (other graphs, memory) is made now.
   if (const auto warm = bench.ask(128, 8); !warm) return Failure{warm.error()};
-  const Result<Taken> usual = bench.ask_often(128, kAnswerTokens);
+  const Result<Taken> usual = bench.ask_often(128, kDecodedTokens);
   if (!usual) return Failure{usual.error()};
   figures.ttft_ms_128 = usual->first_s * 1000;
   figures.decode_tps = usual->tokens_per_s;
