@@ -54,7 +54,7 @@ fuzz: setup
 	done
 
 install: programs
-	@cmake --install build/release --prefix $(PREFIX)
+	@cmake --install build/release --strip --prefix $(PREFIX)
 
 clean:
 	rm -rf build
