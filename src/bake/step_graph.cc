@@ -1,60 +1,55 @@
 // The decoder graph, in plain opset13 operations, in the order of the computation.
 //
 // Two choices that matter. Grouped-query attention folds the query heads of one key head into rows,
-// [1, kv_heads, G * W, D], so that keys and values are never repeated. In narrow graphs past and new
-// keys are scored apart and meet only in the softmax, so that the cache is read and never copied.
+// [1, kv_heads, G * W, D], so that keys and values are never repeated. In narrow graphs past and
+// new keys are scored apart and meet only in the softmax, so that the cache is read and never
+// copied.
 #include "bake/step_graph.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
-#include <openvino/opsets/opset13.hpp>
 #include <string>
 #include <vector>
 
+#include "bake/attention_masks.h"
+#include "bake/graph_ops.h"
 #include "bake/weights_writer.h"
 #include "base/check.h"
 
 namespace ovenbird {
 namespace {
 
-namespace op = ov::opset13;
-using Value = ov::Output<ov::Node>;
-
-/// Added to the score of a hidden column. Finite, and far enough from f16's 65504 that a score can
-/// be added to it: softmax over a row of infinities would be NaN.
-constexpr float kHidden = -30000.0f;
-
 ov::element::Type element_of(StoredType type) {
   switch (type) {
-    case StoredType::kI4: return ov::element::i4;
-    case StoredType::kU4: return ov::element::u4;
-    case StoredType::kI8: return ov::element::i8;
-    case StoredType::kU8: return ov::element::u8;
-    case StoredType::kF16: return ov::element::f16;
-    case StoredType::kF32: return ov::element::f32;
+    case StoredType::kI4:
+      return ov::element::i4;
+    case StoredType::kU4:
+      return ov::element::u4;
+    case StoredType::kI8:
+      return ov::element::i8;
+    case StoredType::kU8:
+      return ov::element::u8;
+    case StoredType::kF16:
+      return ov::element::f16;
+    case StoredType::kF32:
+      return ov::element::f32;
   }
   return ov::element::dynamic;
 }
 
-template <typename Op, typename... Inputs>
-Value make(Inputs&&... inputs) {
-  return std::make_shared<Op>(std::forward<Inputs>(inputs)...)->output(0);
-}
-
-Value to_f32(const Value& value) {
-  if (value.get_element_type() == ov::element::f32) return value;
-  return make<op::Convert>(value, ov::element::f32);
-}
-class StepGraphBuilder {
+class StepGraphBuilder : GraphOps {
  public:
   StepGraphBuilder(const GraphSource& source, const StepShape& shape)
       : source_(source), config_(source.config), shape_(shape) {}
 
   std::shared_ptr<ov::Model> build() {
     make_inputs();
-    make_masks();
+    masks_ = make_attention_masks(*this, shape_,
+                                  {.attention_mask = mask_,
+                                   .input_ids = ids_,
+                                   .query_heads_per_key_head = config_.heads / config_.kv_heads,
+                                   .joins_keys = is_wide()});
     make_rotation();
     Value rows = embed();
     for (uint32_t layer = 0; layer < config_.layers; ++layer) rows = decode(layer, rows);
@@ -64,9 +59,7 @@ class StepGraphBuilder {
   }
 
  private:
-  bool has_past() const { return shape_.past > 0 || shape_.open_past; }
   int64_t width() const { return shape_.open_width ? -1 : int64_t{shape_.width}; }
-  int64_t past() const { return shape_.open_past ? -1 : int64_t{shape_.past}; }
 
   ov::Dimension width_dimension() const {
     if (!shape_.open_width) return shape_.width;
@@ -75,42 +68,6 @@ class StepGraphBuilder {
   ov::Dimension past_dimension() const {
     if (!shape_.open_past) return shape_.past;
     return shape_.past == 0 ? ov::Dimension::dynamic() : ov::Dimension(0, shape_.past);
-  }
-
-  // --- small constants, equal ones shared: a thousand fewer nodes for every device to look at
-
-  Value integers(const std::vector<int64_t>& values) const {
-    Value& shared = integers_[values];
-    if (!shared.get_node()) {
-      shared = op::Constant::create(ov::element::i64, {values.size()}, values)->output(0);
-    }
-    return shared;
-  }
-  Value integer(int64_t value) const {
-    Value& shared = integer_[value];
-    if (!shared.get_node()) {
-      shared = op::Constant::create(ov::element::i64, {}, {value})->output(0);
-    }
-    return shared;
-  }
-  Value number(float value) const {
-    Value& shared = number_[value];
-    if (!shared.get_node()) {
-      shared = op::Constant::create(ov::element::f32, {}, {value})->output(0);
-    }
-    return shared;
-  }
-
-  Value reshape(const Value& value, const std::vector<int64_t>& shape) const {
-    return make<op::Reshape>(value, integers(shape), false);
-  }
-  ov::OutputVector split(const Value& value, int64_t axis, const Value& lengths) const {
-    return std::make_shared<op::VariadicSplit>(value, integer(axis), lengths)->outputs();
-  }
-  /// One dimension of a value's shape, as i64 [1].
-  Value dimension(const Value& value, int64_t axis) const {
-    const Value shape = make<op::ShapeOf>(value, ov::element::i64);
-    return make<op::Gather>(shape, integers({axis}), integer(0));
   }
 
   // --- inputs and outputs
@@ -176,17 +133,18 @@ class StepGraphBuilder {
     if (!source_.stored.matrices.contains(name)) return linear_in_parts(rows, name);
     const StoredMatrix& stored = source_.stored.matrices.at(name);
     const auto padding = int64_t(stored.padded_columns - stored.columns);
-    const Value padded = padding == 0 ? rows
-                                      : make<op::Pad>(rows, integers({0, 0, 0}),
-                                                      integers({0, 0, padding}), number(0.0f),
-                                                      ov::op::PadMode::CONSTANT);
+    const Value padded = padding == 0
+                             ? rows
+                             : make<op::Pad>(rows, integers({0, 0, 0}), integers({0, 0, padding}),
+                                             number(0.0f), ov::op::PadMode::CONSTANT);
     return add_bias(make<op::MatMul>(padded, matrix(name), false, true), name);
   }
 
   /// A group whose members' formats differ: NAME.0, NAME.1, ... side by side.
   Value linear_in_parts(const Value& rows, const std::string& name) const {
     ov::OutputVector parts;
-    for (int part = 0; source_.stored.matrices.contains(name + "." + std::to_string(part)); ++part) {
+    for (int part = 0; source_.stored.matrices.contains(name + "." + std::to_string(part));
+         ++part) {
       parts.push_back(linear(rows, name + "." + std::to_string(part)));
     }
     return add_bias(make<op::Concat>(parts, -1), name);
@@ -220,70 +178,6 @@ class StepGraphBuilder {
     if (stored.format.group == stored.columns) return rows;
     return reshape(rows, {1, width(), int64_t(stored.columns)});
   }
-
-  // --- who sees whom
-
-  /// hidden_past_: [1, 1, 1, P]; hidden_new_: [1, 1, G * W, W]; hidden_all_: [1, 1, G * W, P + W];
-  /// 0 where seen, kHidden where not.
-  void make_masks() {
-    const Value seen = make<op::Convert>(mask_, ov::element::f32);
-    Value seen_new = seen;
-    if (has_past()) {
-      // Static graphs keep their lengths as constants: an NPU takes no ShapeOf.
-      past_and_rest_ =
-          shape_.open_past ? make<op::Concat>(ov::OutputVector{past_length(), integers({-1})}, 0)
-          : shape_.open_width ? integers({past(), -1})
-                              : integers({past(), width()});
-      const ov::OutputVector parts = split(seen, 1, past_and_rest_);
-      hidden_past_ = reshape(hidden_where_zero(parts[0]), {1, 1, 1, past()});
-      seen_new = parts[1];
-    }
-    if (!shape_.open_width && shape_.width == 1) return;  // a single row sees itself: no mask
-
-    const Value before = shape_.open_width ? open_triangle(true) : static_triangle(true);
-    const Value itself = shape_.open_width ? open_triangle(false) : static_triangle(false);
-    const Value allowed = make<op::Add>(make<op::Multiply>(before, seen_new), itself);  // [W, W]
-    const Value hidden =
-        make<op::Unsqueeze>(hidden_where_zero(allowed), integers({0, 1}));  // [1, 1, W, W]
-    hidden_new_ = make<op::Concat>(ov::OutputVector(query_heads_per_key_head(), hidden), 2);
-    if (has_past() && is_wide()) {
-      const int64_t rows = width() * query_heads_per_key_head();
-      const Value columns = shape_.open_past ? past_length() : integers({past()});
-      const Value past_rows = make<op::Broadcast>(
-          hidden_past_, make<op::Concat>(ov::OutputVector{integers({1, 1, rows}), columns}, 0));
-      hidden_all_ = make<op::Concat>(ov::OutputVector{past_rows, hidden_new_}, 3);
-    }
-  }
-
-  Value past_length() const {  // i64 [1]
-    return make<op::Subtract>(dimension(mask_, 1), dimension(ids_, 1));
-  }
-
-  Value hidden_where_zero(const Value& seen) const {
-    return make<op::Multiply>(make<op::Subtract>(number(1.0f), seen), number(kHidden));
-  }
-
-  /// [W, W]: ones below the diagonal, or ones on it.
-  Value static_triangle(bool below) const {
-    const size_t size = shape_.width;
-    std::vector<float> ones(size * size);
-    for (size_t row = 0; row < size; ++row) {
-      for (size_t column = 0; column < size; ++column) {
-        ones[row * size + column] = below ? column < row : column == row;
-      }
-    }
-    return op::Constant::create(ov::element::f32, {size, size}, ones);
-  }
-
-  Value open_triangle(bool below) const {
-    const Value count = make<op::Squeeze>(dimension(ids_, 1), integers({0}));
-    const Value index = make<op::Range>(integer(0), count, integer(1), ov::element::i64);
-    const Value row = make<op::Unsqueeze>(index, integers({1}));
-    const Value column = make<op::Unsqueeze>(index, integers({0}));
-    return to_f32(below ? make<op::Less>(column, row) : make<op::Equal>(column, row));
-  }
-
-  uint32_t query_heads_per_key_head() const { return config_.heads / config_.kv_heads; }
 
   // --- rotary positions
 
@@ -373,14 +267,14 @@ class StepGraphBuilder {
 
   /// Softmax(query key^T) value over past and new rows: [1, kv_heads, G * W, D].
   Value mix(uint32_t layer, const Value& query, const Value& key, const Value& value) {
-    if (!has_past()) return mix_whole(query, key, value, hidden_new_);
+    if (!shape_.has_past()) return mix_whole(query, key, value, masks_.fresh);
     const std::string prefix = "past_key_values." + std::to_string(layer);
     const ov::PartialShape rows{1, config_.kv_heads, past_dimension(), config_.head_dim};
     const Value past_key = to_f32(add_parameter(prefix + ".key", cache_element(), rows));
     const Value past_value = to_f32(add_parameter(prefix + ".value", cache_element(), rows));
     if (is_wide()) {
       return mix_whole(query, make<op::Concat>(ov::OutputVector{past_key, key}, 2),
-                       make<op::Concat>(ov::OutputVector{past_value, value}, 2), hidden_all_);
+                       make<op::Concat>(ov::OutputVector{past_value, value}, 2), masks_.all);
     }
     return mix_apart(query, {past_key, past_value}, {key, value});
   }
@@ -400,12 +294,12 @@ class StepGraphBuilder {
 
   Value mix_apart(const Value& query, const KeyValue& past, const KeyValue& fresh) const {
     Value new_scores = make<op::MatMul>(query, fresh.key, false, true);
-    if (hidden_new_.get_node()) new_scores = make<op::Add>(new_scores, hidden_new_);
+    if (masks_.fresh.get_node()) new_scores = make<op::Add>(new_scores, masks_.fresh);
     const Value past_scores =
-        make<op::Add>(make<op::MatMul>(query, past.key, false, true), hidden_past_);
+        make<op::Add>(make<op::MatMul>(query, past.key, false, true), masks_.past);
     const Value weights =
         make<op::Softmax>(make<op::Concat>(ov::OutputVector{past_scores, new_scores}, 3), 3);
-    const ov::OutputVector parts = split(weights, 3, past_and_rest_);
+    const ov::OutputVector parts = split(weights, 3, masks_.past_and_rest);
     return make<op::Add>(make<op::MatMul>(parts[0], past.value, false, false),
                          make<op::MatMul>(parts[1], fresh.value, false, false));
   }
@@ -422,14 +316,10 @@ class StepGraphBuilder {
   const GraphSource& source_;
   const ModelConfig& config_;
   const StepShape& shape_;
-  mutable std::map<std::vector<int64_t>, Value> integers_;
-  mutable std::map<int64_t, Value> integer_;
-  mutable std::map<float, Value> number_;
   ov::ParameterVector parameters_;
   ov::ResultVector results_;
   Value ids_, mask_, positions_;
-  Value past_and_rest_;  // i64 [2]: how the columns divide into past and new
-  Value hidden_past_, hidden_new_, hidden_all_;
+  AttentionMasks masks_;
   Value cos_, sin_;
 };
 

@@ -14,12 +14,14 @@ namespace ovenbird {
 
 /// Which of the step graphs to build.
 struct StepShape {
-  uint32_t width = 1;       // W; the most rows if open_width, 0 = without a bound
+  uint32_t width = 1;  // W; the most rows if open_width, 0 = without a bound
   bool open_width = false;
-  uint32_t past = 0;        // P; the most rows if open_past, 0 = without a bound; if neither is
-                            // set, the graph has no cache inputs at all
+  uint32_t past = 0;  // P; the most rows if open_past, 0 = without a bound; if neither is
+                      // set, the graph has no cache inputs at all
   bool open_past = false;
   uint32_t logit_rows = 0;  // logits of the last so many rows only; 0 = all rows
+
+  bool has_past() const { return past > 0 || open_past; }
 };
 
 /// Everything that step graphs of one bundle share. The bytes must outlive the models.
