@@ -41,29 +41,34 @@ std::vector<Port> ports_of(const ov::OutputVector& values) {
   return ports;
 }
 
-/// Appends [positions, head_dim / 2] cosines and sines.
+/// Appends one table of [positions, head_dim / 2] row by row: contexts may be long.
+template <typename Function>
+Status write_rotary_table(const char* name, const Function& function,
+                          const std::vector<double>& frequencies, uint32_t positions,
+                          BundleFile& file, StoredWeights& stored) {
+  if (Status aligned = file.align(64); !aligned) return aligned;
+  std::vector<float> row(frequencies.size());
+  stored.blobs[name] = {.type = StoredType::kF32,
+                        .shape = {positions, row.size()},
+                        .offset = file.bytes(),
+                        .bytes = uint64_t{positions} * row.size() * sizeof(float)};
+  for (uint32_t position = 0; position < positions; ++position) {
+    for (size_t pair = 0; pair < row.size(); ++pair) {
+      row[pair] = static_cast<float>(function(position * frequencies[pair]));
+    }
+    if (Status done = file.append(std::as_bytes(std::span(row))); !done) return done;
+  }
+  return ok();
+}
+
 Status write_rotary_tables(const ModelConfig& config, uint32_t positions, BundleFile& file,
                            StoredWeights& stored) {
   const std::vector<double> frequencies = rope_frequencies(config);
-  std::vector<float> cos, sin;
-  for (uint32_t position = 0; position < positions; ++position) {
-    for (const double frequency : frequencies) {
-      cos.push_back(static_cast<float>(std::cos(position * frequency)));
-      sin.push_back(static_cast<float>(std::sin(position * frequency)));
-    }
-  }
-  const std::pair<const char*, const std::vector<float>*> tables[] = {{kRopeCosName, &cos},
-                                                                      {kRopeSinName, &sin}};
-  for (const auto& [name, table] : tables) {
-    if (Status aligned = file.align(64); !aligned) return aligned;
-    const auto bytes = std::as_bytes(std::span(*table));
-    stored.blobs[name] = {.type = StoredType::kF32,
-                          .shape = {positions, frequencies.size()},
-                          .offset = file.bytes(),
-                          .bytes = bytes.size()};
-    if (Status done = file.append(bytes); !done) return done;
-  }
-  return ok();
+  const auto cos = [](double angle) { return std::cos(angle); };
+  const auto sin = [](double angle) { return std::sin(angle); };
+  const Status done = write_rotary_table(kRopeCosName, cos, frequencies, positions, file, stored);
+  if (!done) return done;
+  return write_rotary_table(kRopeSinName, sin, frequencies, positions, file, stored);
 }
 
 /// Builds and writes every graph; fills in their inputs and outputs.

@@ -8,6 +8,7 @@
 //   Q8_0  d, 32 signed bytes;                                       w = d q
 //   Q4_K, Q5_K  d, dmin, 12 bytes with eight 6-bit scales and minima; w = d s q - dmin m
 //   Q6_K  low 4 bits, high 2 bits, 16 signed scales, d;             w = d s (q - 32)
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -19,7 +20,7 @@
 namespace ovenbird {
 namespace {
 
-/// Weights that share a scale: offset * scale-free integers `q`, w = scale * q + minimum.
+/// What the weights of a group share: w = scale * q + minimum, q an integer.
 struct Group {
   float scale = 0.0f;
   float minimum = 0.0f;
@@ -71,9 +72,12 @@ size_t read_groups(ElementType type, std::span<const std::byte> block, std::arra
 }
 
 /// The integer of a weight, recovered from the weight itself: exact, for |q| is small and the
-/// reader computed scale * q + minimum with one or two roundings.
-int32_t integer_of(float weight, const Group& group) {
-  return static_cast<int32_t>(std::lrintf((weight - group.minimum) / group.scale));
+/// reader computed scale * q + minimum with one or two roundings. Only where the minimum is so
+/// large that rounding swallows steps of q can it be another integer, and of the same weight; what
+/// `type` holds is then as near.
+int32_t integer_of(float weight, const Group& group, StoredType type) {
+  const auto q = static_cast<int32_t>(std::lrintf((weight - group.minimum) / group.scale));
+  return type == StoredType::kU4 ? std::clamp(q, 0, 15) : q;
 }
 
 void put_value(const MatrixFormat& format, std::span<std::byte> values, uint64_t index, int32_t q) {
@@ -106,7 +110,8 @@ void keep_group(const MatrixFormat& format, Group group, std::span<const float> 
     put_number(format.zero_type, sink.zeros, index, constant ? 0.0f : -group.minimum / scale);
   }
   for (size_t i = 0; i < weights.size(); ++i) {
-    put_value(format, sink.values, first + i, constant ? 1 : integer_of(weights[i], group));
+    put_value(format, sink.values, first + i,
+              constant ? 1 : integer_of(weights[i], group, format.type));
   }
 }
 

@@ -26,11 +26,8 @@ bool all_finite(std::span<const float> row) {
   return std::all_of(row.begin(), row.end(), [](float weight) { return std::isfinite(weight); });
 }
 
-/// The scale as it will be read back: rounded to f16, and finite.
-float rounded_scale(float scale) {
-  constexpr float kLargest = 65504.0f;
-  return f16_to_f32(f32_to_f16(std::clamp(scale, -kLargest, kLargest)));
-}
+/// A number as f16 will give it back; infinity beyond what f16 holds.
+float as_f16(float value) { return f16_to_f32(f32_to_f16(value)); }
 
 float inverse(float scale) { return scale == 0.0f ? 0.0f : 1.0f / scale; }
 
@@ -47,22 +44,27 @@ float extreme_of(std::span<const float> group) {
   return extreme;
 }
 
-void quantize_i4(std::span<const float> group, uint64_t first, uint64_t index,
+// Each rounds one group and returns false if no f16 scale is large enough.
+
+bool quantize_i4(std::span<const float> group, uint64_t first, uint64_t index,
                  const RowSink& sink) {
-  const float scale = rounded_scale(extreme_of(group) / -8.0f);
+  const float scale = as_f16(extreme_of(group) / -8.0f);
+  if (!std::isfinite(scale)) return false;
   put_f16(sink.scales, index, scale);
   for (size_t i = 0; i < group.size(); ++i) {
     put_nibble(sink.values, first + i,
                static_cast<uint32_t>(round_to(group[i] * inverse(scale), -8, 7)));
   }
+  return true;
 }
 
-void quantize_u4(std::span<const float> group, uint64_t first, uint64_t index,
+bool quantize_u4(std::span<const float> group, uint64_t first, uint64_t index,
                  const RowSink& sink) {
   const auto [least, most] = std::minmax_element(group.begin(), group.end());
   const float low = std::min(*least, 0.0f);
   const float high = std::max(*most, 0.0f);
-  const float scale = rounded_scale((high - low) / 15.0f);
+  const float scale = as_f16(high / 15.0f - low / 15.0f);
+  if (!std::isfinite(scale)) return false;
   const int32_t zero = round_to(-low * inverse(scale), 0, 15);
   put_f16(sink.scales, index, scale);
   sink.zeros[index] = static_cast<std::byte>(zero);
@@ -70,15 +72,41 @@ void quantize_u4(std::span<const float> group, uint64_t first, uint64_t index,
     const auto value = std::lrintf(group[i] * inverse(scale)) + zero;
     put_nibble(sink.values, first + i, static_cast<uint32_t>(std::clamp(value, 0L, 15L)));
   }
+  return true;
 }
 
-void quantize_i8(std::span<const float> group, uint64_t first, uint64_t index,
+bool quantize_i8(std::span<const float> group, uint64_t first, uint64_t index,
                  const RowSink& sink) {
-  const float scale = rounded_scale(std::fabs(extreme_of(group)) / 127.0f);
+  const float scale = as_f16(std::fabs(extreme_of(group)) / 127.0f);
+  if (!std::isfinite(scale)) return false;
   put_f16(sink.scales, index, scale);
   for (size_t i = 0; i < group.size(); ++i) {
     sink.values[first + i] = static_cast<std::byte>(round_to(group[i] * inverse(scale), -127, 127));
   }
+  return true;
+}
+
+bool quantize_group(StoredType type, std::span<const float> group, uint64_t first, uint64_t index,
+                    const RowSink& sink) {
+  switch (type) {
+    case StoredType::kI4:
+      return quantize_i4(group, first, index, sink);
+    case StoredType::kU4:
+      return quantize_u4(group, first, index, sink);
+    case StoredType::kI8:
+      return quantize_i8(group, first, index, sink);
+    default:
+      OVENBIRD_CHECK(!"a type that is never quantized to");
+      return false;
+  }
+}
+
+bool to_f16(std::span<const float> row, const RowSink& sink) {
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (!std::isfinite(as_f16(row[i]))) return false;
+    put_f16(sink.values, i, row[i]);
+  }
+  return true;
 }
 
 }  // namespace
@@ -96,27 +124,12 @@ bool quantize_row(const MatrixFormat& format, std::span<const float> row, const 
     std::memcpy(sink.values.data(), row.data(), row.size_bytes());
     return true;
   }
-  if (format.type == StoredType::kF16) {
-    for (size_t i = 0; i < row.size(); ++i) put_f16(sink.values, i, row[i]);
-    return true;
-  }
+  if (format.type == StoredType::kF16) return to_f16(row, sink);
   // What lies beyond the row's end is multiplied by zeros only; it just must not be left undefined.
   std::fill(sink.values.begin(), sink.values.end(), std::byte{0});
   for (uint64_t first = 0, index = 0; first < row.size(); first += format.group, ++index) {
     const auto group = row.subspan(first, std::min<uint64_t>(format.group, row.size() - first));
-    switch (format.type) {
-      case StoredType::kI4:
-        quantize_i4(group, first, index, sink);
-        break;
-      case StoredType::kU4:
-        quantize_u4(group, first, index, sink);
-        break;
-      case StoredType::kI8:
-        quantize_i8(group, first, index, sink);
-        break;
-      default:
-        OVENBIRD_CHECK(!"a type that is never quantized to");
-    }
+    if (!quantize_group(format.type, group, first, index, sink)) return false;
   }
   return true;
 }

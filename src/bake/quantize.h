@@ -29,7 +29,8 @@ RowBytes row_bytes(const MatrixFormat& format, uint64_t padded_columns);
 /// - i4, i8 symmetric: the largest weight of a group, with its sign, becomes the lowest value (i4:
 ///   -8, so that all 16 values are used; i8: 127 of 127).
 /// - u4 asymmetric: scale and zero point span the group's range, 0 included.
-/// False if the row holds NaN or infinity.
+/// False if the row holds NaN, infinity, or a number that the type cannot hold: f16 ends at 65504,
+/// quantized groups where their scale would pass that.
 bool quantize_row(const MatrixFormat& format, std::span<const float> row, const RowSink& sink);
 
 /// How a GGUF tensor is kept without loss: its blocks' numbers under scales (and zero points) that

@@ -251,8 +251,10 @@ Status WeightsWriter::write_rows(const Tensor& tensor, const StoredMatrix& matri
         tensor, matrix, lossless, first,
         {values, std::span(scales).subspan(scales_before), std::span(zeros).subspan(zeros_before)});
     if (bad) {
-      return fail(Code::kCorrupt, "bake: tensor " + tensor.name + " holds NaN or infinity in row " +
-                                      std::to_string(*bad) + "; get the source again");
+      return fail(Code::kCorrupt, "bake: tensor " + tensor.name + ": row " + std::to_string(*bad) +
+                                      " holds NaN, infinity or more than " +
+                                      name_of(matrix.format.type) +
+                                      " can; get the source again, or use --weights f32");
     }
     if (Status appended = file_.append(values); !appended) return appended;
     if (Status noted = note_progress(count * tensor.row_bytes()); !noted) return noted;

@@ -1,0 +1,56 @@
+// What bake refuses before it begins, and by which flag it calls it.
+#include "bake/options.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "base/limits.h"
+
+namespace ovenbird {
+namespace {
+
+void check_refused(const BakeOptions& options, const std::string& flag, const std::string& advice) {
+  const Status valid = validate(options);
+  REQUIRE(!valid);
+  CAPTURE(valid.error().message);
+  CHECK(valid.error().code == Code::kInvalidArgument);
+  CHECK(valid.error().message.find(flag) != std::string::npos);
+  CHECK(valid.error().message.find(advice) != std::string::npos);
+}
+
+TEST_CASE("what goes together is taken") {
+  CHECK(validate({}));
+  for (const WeightChoice weights :
+       {WeightChoice::kInt4, WeightChoice::kInt8, WeightChoice::kF16, WeightChoice::kF32}) {
+    CHECK(validate({.weights = weights}));
+    CHECK(validate({.target = Target::kCpu, .weights = weights}));
+  }
+  for (const int32_t group : {128, -1}) CHECK(validate({.group_size = group}));
+  for (const int32_t group : {32, 64, 128, -1}) {
+    CHECK(validate({.target = Target::kCpu, .group_size = group, .asymmetric = true}));
+  }
+  CHECK(validate({.target = Target::kCpu, .weights = WeightChoice::kGguf}));
+  CHECK(validate({.target = Target::kCpu, .embedding = WeightChoice::kGguf}));
+  for (const uint32_t context : {1u, limits::kContextMax}) CHECK(validate({.context = context}));
+}
+
+TEST_CASE("each refusal names the flag, and what it may be") {
+  check_refused({.group_size = 32}, "--group-size 32", "--for cpu");
+  check_refused({.target = Target::kCpu, .group_size = 0}, "--group-size 0", "32, 64, 128 or -1");
+  check_refused({.target = Target::kCpu, .group_size = 16}, "--group-size 16", "32, 64, 128 or -1");
+  check_refused({.target = Target::kCpu, .group_size = -2}, "--group-size -2", "-1");
+  check_refused({.weights = WeightChoice::kInt8, .group_size = 128}, "--group-size",
+                "--weights int4");
+  check_refused({.weights = WeightChoice::kGguf}, "--weights gguf", "--for cpu");
+  check_refused({.embedding = WeightChoice::kGguf}, "gguf", "--for cpu");
+  check_refused({.embedding = WeightChoice::kInt4}, "--embedding int4", "8 bit");
+  check_refused({.asymmetric = true}, "--asymmetric", "--for cpu");
+  check_refused({.target = Target::kCpu, .weights = WeightChoice::kF16, .asymmetric = true},
+                "--asymmetric", "--weights int4");
+  check_refused({.context = 0}, "--context 0", "1 to");
+  check_refused({.context = limits::kContextMax + 1}, "--context", "1 to");
+}
+
+}  // namespace
+}  // namespace ovenbird
