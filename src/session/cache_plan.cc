@@ -87,9 +87,7 @@ uint32_t CachePlan::chunk(uint32_t tokens, LogitRows wanted) const {
 
 /// The graph that takes the next `tokens` in the least time.
 BoundGraph& CachePlan::choose(uint32_t tokens, LogitRows wanted, Steps steps) const {
-  // Once rows have been dropped, or will be before this step, only graphs are used whose past holds
-  // all that the cache ever does: the shorter ones would be needed for a moment each time.
-  const bool is_full = dropped_ > 0 || slot_.rows() + tokens > rows_max_;
+  const bool will_drop = slot_.rows() + tokens > rows_max_;  // how many rows stay is not known yet
   BoundGraph* best = nullptr;
   double best_time = std::numeric_limits<double>::infinity();
   for (const auto& graph : graphs_) {
@@ -98,7 +96,8 @@ BoundGraph& CachePlan::choose(uint32_t tokens, LogitRows wanted, Steps steps) co
     if (steps == Steps::kOne && width < tokens) continue;
     // The new rows go into the same cache, of which a fixed past is all.
     const uint32_t rows = slot_.rows() + (info.open_past ? 0 : width);
-    if (past_limit(info) < (is_full ? rows_max_ : rows)) continue;
+    if (past_limit(info) < (will_drop ? rows_max_ : rows)) continue;
+    if (!info.open_past && info.past < past_expected_) continue;  // has been given back
     const double time = time_of(*graph, tokens, wanted);
     if (time < best_time) {
       best_time = time;
@@ -171,8 +170,8 @@ void CachePlan::commit(uint32_t count) {
   if (rows > past / 4 * 3) prepare_graphs(shortest_past(past));
 }
 
-/// The shortest fixed past with room behind `rows` rows; the longest if there is none, or if rows
-/// have been dropped.
+/// The shortest fixed past with room behind `rows` rows; the longest if there is none. Also if rows
+/// have been dropped: they will soon be as many again, and going back and forth would cost more.
 uint32_t CachePlan::shortest_past(uint32_t rows) const {
   uint32_t longest = 0;
   uint32_t shortest = 0;
@@ -195,11 +194,11 @@ void CachePlan::prepare_graphs(uint32_t past) {
 /// sets of packed weights at once would be the peak of the process's memory.
 void CachePlan::expect(uint64_t tokens) {
   const uint64_t rows = std::min<uint64_t>(tokens - std::min(tokens, dropped_), rows_max_);
-  const uint32_t past = shortest_past(static_cast<uint32_t>(rows));
+  past_expected_ = shortest_past(static_cast<uint32_t>(rows));
   for (const auto& graph : graphs_) {
-    if (!graph->info().open_past && graph->info().past < past) graph->release();
+    if (!graph->info().open_past && graph->info().past < past_expected_) graph->release();
   }
-  prepare_graphs(past);
+  prepare_graphs(past_expected_);
 }
 
 uint64_t CachePlan::keep(uint64_t count) {

@@ -49,6 +49,7 @@ class CachePlan : public Plan {
   uint32_t rows_max_;  // rows that may be held; slot_ may be laid out for more
   std::vector<std::unique_ptr<BoundGraph>> graphs_;
   BoundGraph* stepped_ = nullptr;  // the graph of a step that has not been committed
+  uint32_t past_expected_ = 0;     // graphs of a shorter fixed past are not used
   uint64_t dropped_ = 0;
 };
 
