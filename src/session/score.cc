@@ -33,6 +33,7 @@ Result<std::vector<double>> score(Plan& plan, std::span<const int32_t> tokens, u
                                             std::to_string(vocabulary - 1));
   }
   std::vector<double> result;
+  result.reserve(tokens.size() - 1);
   size_t first = 0;
   while (first + 1 < tokens.size()) {
     if (!go_on()) return fail(Code::kInterrupted, "score: interrupted");
@@ -42,6 +43,10 @@ Result<std::vector<double>> score(Plan& plan, std::span<const int32_t> tokens, u
     if (!logits) return Failure{logits.error()};
     for (uint32_t row = 0; row < count; ++row) {
       result.push_back(log_probability(logits->row(row), tokens[first + row + 1]));
+      if (!std::isnan(result.back())) continue;
+      return fail(Code::kDeviceLost, "score position " + std::to_string(first + row + 1) +
+                                         ": not a number; the device computed nonsense, try "
+                                         "another --device");
     }
     plan.commit(count);
     first += count;

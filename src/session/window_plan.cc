@@ -8,23 +8,22 @@
 namespace ovenbird {
 
 WindowPlan::WindowPlan(Engine& engine, const Manifest& manifest, size_t graph)
-    : graph_(engine, manifest, graph) {}
+    : graph_(engine, manifest, graph),
+      tokens_max_(std::min(graph_.info().width, manifest.model.context)) {}
 
 uint32_t WindowPlan::chunk(uint32_t tokens, LogitRows wanted) const {
   if (wanted == LogitRows::kLast) return tokens;  // what does not fit is truncated
   // Each row must see the window that ends at it. As long as nothing slides, one window does for
   // all rows; after that every row has its own.
-  const uint32_t width = graph_.info().width;
-  const uint64_t room = tokens_.size() < width ? width - tokens_.size() : 1;
+  const uint64_t room = tokens_.size() < tokens_max_ ? tokens_max_ - tokens_.size() : 1;
   return static_cast<uint32_t>(std::min<uint64_t>(tokens, room));
 }
 
 Result<Logits> WindowPlan::step(std::span<const int32_t> tokens, LogitRows wanted) {
   OVENBIRD_CHECK(!tokens.empty() && tokens.size() <= chunk(uint32_t(tokens.size()), wanted));
   stepped_.clear();
-  const size_t width = graph_.info().width;
-  const size_t from_new = std::min(tokens.size(), width);
-  const size_t from_old = std::min(tokens_.size(), width - from_new);
+  const size_t from_new = std::min<size_t>(tokens.size(), tokens_max_);
+  const size_t from_old = std::min(tokens_.size(), tokens_max_ - from_new);
   window_.assign(tokens_.end() - static_cast<ptrdiff_t>(from_old), tokens_.end());
   window_.insert(window_.end(), tokens.end() - static_cast<ptrdiff_t>(from_new), tokens.end());
   Result<Logits> logits = graph_.run({.tokens = window_}, {}, 0);

@@ -9,7 +9,8 @@
 namespace ovenbird {
 
 /// Truncates to the newest W tokens, as the classic fixed window does, and can slide for ever.
-/// Positions count from the window's first token, so they stay in [0, W).
+/// Positions count from the window's first token, so they stay in [0, W); a model that was trained
+/// on less than W tokens gets no more than that.
 class WindowPlan : public Plan {
  public:
   /// `graph` is an index into engine.graphs().
@@ -25,6 +26,7 @@ class WindowPlan : public Plan {
 
  private:
   BoundGraph graph_;
+  uint32_t tokens_max_;
   std::vector<int32_t> tokens_;   // committed
   std::vector<int32_t> stepped_;  // of the last step
   std::vector<int32_t> window_;   // scratch

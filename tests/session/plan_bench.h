@@ -42,7 +42,7 @@ struct PlanBench {
   ReferenceView view() const {
     const bool is_window = engine.graphs()[0].plan == "window";
     const bool is_dynamic = engine.graphs()[0].plan == "dynamic";
-    if (is_window) return ReferenceView::window(bundle.window_width);
+    if (is_window) return ReferenceView::window(std::min(bundle.window_width, bundle.context));
     return ReferenceView::cache(is_dynamic ? bundle.context
                                            : std::min(bundle.context, bundle.past));
   }
