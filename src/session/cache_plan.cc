@@ -10,6 +10,9 @@
 namespace ovenbird {
 namespace {
 
+// Steps of up to so many rows decode an answer; wider ones read a prompt.
+constexpr uint32_t kAnswerWidth = 8;
+
 constexpr uint32_t kSinks = 4;  // rows at the front that are never dropped (Xiao et al.)
 // A graph of open width keeps every layer's intermediate rows in memory at once. The one that a
 // lean engine uses for everything is therefore fed narrow chunks.
@@ -163,7 +166,9 @@ void CachePlan::commit(uint32_t count) {
   const uint32_t rows = slot_.rows() + count;
   if (rows > slot_.capacity()) slot_.set_capacity(next_capacity(rows));
   slot_.append(stepped_->present(), stepped_->step_width(), stepped_->first_row(), count);
+  const bool answering = stepped_->step_width() <= kAnswerWidth;
   stepped_ = nullptr;
+  if (!answering) return;  // a compile beside a prefill would take processors from the first token
   const uint32_t past = shortest_past(rows);
   if (past != past_before) expect(tokens());
   // While an answer grows, the graphs of the next longer past are made before they are needed.

@@ -46,7 +46,7 @@ class Plan {
   /// An estimate, to decide whether drafts pay.
   virtual double relative_cost(uint32_t tokens) const = 0;
 
-  /// Says that the conversation is about to have so many tokens: time to have graphs compiled.
+  /// Says that an answer goes on behind so many tokens: time to have its graphs compiled.
   virtual void expect(uint64_t tokens) = 0;
 
   /// Computes the next tokens of the conversation, at most chunk(tokens.size(), wanted) of them;

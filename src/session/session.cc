@@ -51,7 +51,6 @@ Status Session::prompt(std::span<const int32_t> tokens) {
   // The last token is always computed: its logits are what the answer begins with.
   const size_t same = std::min(common_prefix(history_.tokens(), tokens), tokens.size() - 1);
   stats_.reused_tokens = plan_->keep(std::min<uint64_t>(same, plan_->tokens()));
-  plan_->expect(tokens.size() + 1);
   remember(same, tokens.subspan(same));
   given_ = tokens.size();
   return prefill();
@@ -103,6 +102,7 @@ Result<int32_t> Session::next() {
 Status Session::decode() {
   // Usually one token is left; more if an earlier step failed after they were said.
   if (uncomputed().size() > 1) return prefill();
+  if (stats_.decode_steps == 0) plan_->expect(history_.tokens().size());
   step_tokens_.assign(1, history_.tokens().back());
   if (options_.drafts) {
     step_tokens_.resize(plan_->chunk(kDraftTokensMax + 1, LogitRows::kAll));

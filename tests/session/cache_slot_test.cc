@@ -24,7 +24,7 @@ struct SlotBench {
   /// Appends tokens as a step of `width` rows puts them out, `padding` rows in front.
   void append(std::span<const int32_t> tokens, uint32_t padding) {
     const auto width = static_cast<uint32_t>(padding + tokens.size());
-    const size_t bytes = size_t{ToyModel::kKvHeads} * width * ToyModel::kHeadDim * 4;
+    const size_t bytes = size_t{ToyModel::kKvHeads} * (width + 1) * ToyModel::kHeadDim * 4;
     std::vector<std::vector<std::byte>> memory(2 * ToyModel::kLayers,
                                                std::vector<std::byte>(bytes));
     std::vector<std::byte*> present;
