@@ -16,12 +16,12 @@ namespace ovenbird {
 /// (an NPU imports nothing else), alive as long as the binding. W, P: the graph's; an open
 /// dimension is bound for its largest size and used from the front.
 struct StepBuffers {
-  std::span<int64_t> input_ids;         // [W]
-  std::span<int64_t> attention_mask;    // [P + W]; 1 = may be seen
-  std::span<int64_t> position_ids;      // [W]
-  std::span<float> logits;              // [logit rows, vocabulary]
-  std::vector<std::byte*> past;         // key, value of layer 0, then layer 1, ...: [kv_heads, P, D]
-  std::vector<std::byte*> present;      // the same order: [kv_heads, W, D], new rows only
+  std::span<int64_t> input_ids;       // [W]
+  std::span<int64_t> attention_mask;  // [P + W]; 1 = may be seen
+  std::span<int64_t> position_ids;    // [W]
+  std::span<float> logits;            // [logit rows, vocabulary]
+  std::vector<std::byte*> past;       // key, value of layer 0, then layer 1, ...: [kv_heads, P, D]
+  std::vector<std::byte*> present;    // the same order: [kv_heads, W, D], new rows only
 };
 
 /// How much of the open dimensions a step uses; a closed graph's own sizes otherwise.
@@ -49,7 +49,8 @@ class Engine {
   virtual void release(size_t graph) = 0;
 
   /// Binds a graph to memory; the cost of choosing another binding later is an index.
-  /// Blocks until the graph is compiled. Errors: kNoDevice (it does not compile).
+  /// Blocks until the graph is compiled. Errors: kNoDevice (it does not compile), kCorrupt (its
+  /// inputs and outputs are not what the manifest says).
   virtual Result<Binding> bind(size_t graph, const StepBuffers& buffers) = 0;
 
   /// Runs one step on a binding's memory; blocks until its outputs are written. Copies nothing.

@@ -26,8 +26,9 @@ std::string group_of(const fs::path& node) {
 std::string why_no_npu(const fs::path& root) {
   std::error_code ignored;
   fs::path node;
-  for (const auto& entry : fs::directory_iterator(root / "dev/accel", ignored)) {
-    if (entry.path().filename().string().starts_with("accel")) node = entry.path();
+  for (fs::directory_iterator entry(root / "dev/accel", ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    if (entry->path().filename().string().starts_with("accel")) node = entry->path();
   }
   if (node.empty()) {
     return "no device: there is no /dev/accel/accel*; this machine has no NPU, or its kernel lacks "

@@ -48,6 +48,7 @@ Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& opti
       opened.engine = std::move(*engine);
       return opened;
     }
+    if (engine.error().code == Code::kCorrupt) return Failure{engine.error()};  // for all devices
     reasons += (reasons.empty() ? "" : "; ") + device + ": " + engine.error().message;
     opened.notes.push_back(device + " not used: " + engine.error().message);
   }

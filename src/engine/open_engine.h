@@ -31,8 +31,8 @@ struct OpenedEngine {
   std::vector<std::string> notes;
 };
 
-/// Errors: kInvalidArgument (no such plan or device), kNoDevice (none could be used; the message
-/// says for each why).
+/// Errors: kInvalidArgument (no such plan or device), kCorrupt (a graph is not the manifest's),
+/// kNoDevice (none could be used; the message says for each why).
 Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& options);
 
 /// The graphs of `manifest` that these options use on `device`, the first one needed first, those

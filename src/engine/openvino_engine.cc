@@ -14,6 +14,7 @@
 #include "base/resident_pages.h"
 #include "engine/blob_cache.h"
 #include "engine/npu_probe.h"
+#include "engine/port_check.h"
 
 namespace ovenbird {
 namespace {
@@ -105,15 +106,19 @@ class OpenVinoEngine : public Engine {
     for (Bound& bound : bound_) {
       if (bound.graph == graph) bound.request = {};
     }
-    compiled_[graph] = {};
+    compiled_[graph].model = {};  // waits if it is still being compiled; may read from the blob
+    compiled_[graph].blob.reset();
     ::malloc_trim(0);  // a compiled graph is a hundred thousand small blocks and its weights
   }
 
-  /// Waits until a graph is compiled. Errors: kNoDevice.
+  /// Waits until a graph is compiled. Errors: kNoDevice; kCorrupt (it is not the manifest's).
   Result<ov::CompiledModel> wait_for(size_t graph) {
     prepare(graph);
     try {
-      return compiled_[graph].model.get();
+      const ov::CompiledModel& model = compiled_[graph].model.get();
+      const Status same = check_ports(model, graphs_[graph], bundle_.manifest());
+      if (!same) return Failure{same.error()};
+      return model;
     } catch (const std::exception& thrown) {
       return fail(Code::kNoDevice,
                   "compile " + graphs_[graph].file + " for " + device_ + ": " + words_of(thrown));
