@@ -19,11 +19,11 @@ struct ToyRow {
 
 /// Keys hold (token, position) the way rotary embedding does: a vector of the token's, turned by
 /// position * frequency; values hold the token. So rows that are mixed up, not turned or turned
-/// twice are noticed. Two layers of two heads, each with vectors of its own.
+/// twice are noticed. Two layers of three heads, each with vectors of its own.
 class ToyModel {
  public:
   static constexpr uint32_t kLayers = 2;
-  static constexpr uint32_t kKvHeads = 2;
+  static constexpr uint32_t kKvHeads = 3;
   static constexpr uint32_t kHeadDim = 8;
   static constexpr uint32_t kPositionsMax = 8192;  // what the slowest turn can tell apart
   static constexpr uint32_t kVocabularyMax = 512;

@@ -8,10 +8,10 @@ namespace ovenbird {
 namespace {
 
 // A prompt of several steps, an answer beyond the short past's end and the cache's, and a new turn.
-constexpr ToyBundle kToy{.context = 96, .past = 96, .short_past = 48};
-constexpr size_t kPromptTokens = 44;
-constexpr size_t kAnswer = 64;
-constexpr size_t kSecondAnswer = 8;
+constexpr ToyBundle kToy{.context = 64, .past = 64, .short_past = 32};
+constexpr size_t kPromptTokens = 29;
+constexpr size_t kAnswer = 40;
+constexpr size_t kSecondAnswer = 5;
 
 enum class Fault { kNone, kFailedCall, kNoNumbers };
 enum class AfterFailedPrompt { kPromptAgain, kNext };
