@@ -64,6 +64,7 @@ Status say(const AnswerJob& job, Shown& shown, Answer& answer) {
   };
   const Clock::time_point begin = Clock::now();
   Clock::time_point first = begin;
+  std::chrono::nanoseconds waited_before = job.engine.waited();
   if (Status done = job.session.prompt(job.prompt); !done) return done;
   while (answer.ids.size() < job.choice.max_tokens) {
     if (is_interrupted()) {
@@ -72,7 +73,10 @@ Status say(const AnswerJob& job, Shown& shown, Answer& answer) {
     }
     const Result<int32_t> id = job.session.next();
     if (!id) return Failure{id.error()};
-    if (answer.ids.empty()) first = Clock::now();
+    if (answer.ids.empty()) {
+      first = Clock::now();
+      waited_before = job.engine.waited();
+    }
     answer.ids.push_back(*id);
     if (ends(*id) || shown.add(*id)) {
       answer.finish = Finish::kStop;
@@ -80,7 +84,8 @@ Status say(const AnswerJob& job, Shown& shown, Answer& answer) {
     }
   }
   answer.first_token_ms = ms_between(begin, first);
-  const double rest_ms = ms_between(first, Clock::now());
+  const Clock::time_point begin_of_rest = first + (job.engine.waited() - waited_before);
+  const double rest_ms = ms_between(begin_of_rest, Clock::now());
   if (answer.ids.size() > 1 && rest_ms > 0) {
     answer.tokens_per_second = static_cast<double>(answer.ids.size() - 1) * 1000 / rest_ms;
   }

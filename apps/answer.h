@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "command_line.h"
+#include "engine/engine.h"
 #include "ovenbird/result.hpp"
 #include "session/session.h"
 #include "text/stream_decoder.h"
@@ -25,6 +26,7 @@ const char* name_of(Finish finish);  // "stop", "length", "interrupted"
 
 struct AnswerJob {
   Session& session;
+  const Engine& engine;                  // that the session's plan runs on
   const Tokenizer* tokenizer = nullptr;  // none: ids only, no text
   std::span<const int32_t> prompt;       // the whole conversation
   const AnswerChoice& choice;
@@ -37,8 +39,10 @@ struct Answer {
   std::vector<int32_t> ids;  // all that the model said, the end token included
   std::string text;          // without end token and stop string
   Finish finish = Finish::kLength;
-  double first_token_ms = 0;     // from the tokens of the prompt to the first of the answer
-  double tokens_per_second = 0;  // of the tokens after the first; 0 if there is none
+  double first_token_ms = 0;  // from the tokens of the prompt to the first of the answer
+  /// Of the tokens after the first, 0 if there is none; the time in which graphs were compiled for
+  /// the first answer is left out.
+  double tokens_per_second = 0;
 };
 
 /// Computes an answer until it ends or Ctrl-C comes (watch_for_interrupt() must have been called).

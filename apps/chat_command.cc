@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +26,7 @@ class Conversation {
   Conversation(const ChatCommand& command, const Model& model, const Tokenizer& tokenizer,
                const ChatTemplate& chat, Session& session)
       : command_(command),
+        model_(model),
         tokenizer_(tokenizer),
         chat_(chat),
         session_(session),
@@ -68,6 +68,7 @@ class Conversation {
     if (!ids) return fail_in("chat template", ids.error());
     watch_for_interrupt();
     Result<Answer> said = answer({.session = session_,
+                                  .engine = *model_.engine,
                                   .tokenizer = &tokenizer_,
                                   .prompt = *ids,
                                   .choice = command_.answer,
@@ -83,6 +84,7 @@ class Conversation {
   }
 
   const ChatCommand& command_;
+  const Model& model_;
   const Tokenizer& tokenizer_;
   const ChatTemplate& chat_;
   Session& session_;
@@ -129,12 +131,10 @@ ExitStatus chat(const ChatCommand& command) {
   }
   const Result<ChatTemplate> chat = ChatTemplate::compile(tokenizer->spec().chat_template);
   if (!chat) return report({chat.error().code, "chat template: " + chat.error().message});
-  Result<Model> model = open_model(*std::move(bundle), command.where, Purpose::kAnswer);
+  Result<Model> model = open_model(
+      *std::move(bundle), where_to_answer(command.where, command.answer), Purpose::kAnswer);
   if (!model) return report(model.error());
-  Result<Session> session = Session::create(*model->plan, model->vocabulary(),
-                                            {.sampling = command.answer.sampling,
-                                             .drafts = command.answer.drafts,
-                                             .draft_salt = std::random_device()()});
+  Result<Session> session = open_session(*model, command.answer);
   if (!session) return report(session.error());
   return talk(Conversation(command, *model, *tokenizer, *chat, *session));
 }

@@ -144,6 +144,10 @@ void add_run_choice(CLI::App& app, RunChoice& choice) {
       ->option_text("N")
       ->check(CLI::Range(1, 1024).description(""))
       ->group(group);
+  app.add_flag("--exact", choice.exact,
+               "On the CPU, do not round a matmul's inputs to 8 bit: slower; no matter for\n"
+               "f16 and f32 bundles")
+      ->group(group);
 }
 
 void add_answer_choice(CLI::App& app, AnswerChoice& choice) {
@@ -157,8 +161,9 @@ void add_answer_choice(CLI::App& app, AnswerChoice& choice) {
       ->allow_extra_args(false)
       ->group(group);
   add_words<bool>(app, "--draft", choice.drafts, {{{"on", true}, {"off", false}}},
-                  "Guess tokens from the text so far and verify them (default on);\n"
-                  "changes the speed, not the words")
+                  "Guess tokens from the text so far and verify them: changes the speed, not\n"
+                  "the words. on = with recipe fast if none is named (default: where the\n"
+                  "recipe can)")
       ->group(group);
   add_sampling(app, choice.sampling);
 }

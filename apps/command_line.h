@@ -41,6 +41,7 @@ struct RunChoice {
   bool fallback = true;         // may take the next device when `device` does not work
   std::optional<std::string> recipe;  // "lean", "balanced", "fast"; none: the device's own
   uint32_t threads = 0;               // of the CPU; 0 = OpenVINO chooses
+  bool exact = false;                 // on the CPU: no 8-bit rounding of a matmul's inputs
 };
 
 /// How an answer is made.
@@ -48,7 +49,7 @@ struct AnswerChoice {
   SamplingOptions sampling;
   std::vector<std::string> stop;  // strings that end the answer
   uint32_t max_tokens = 512;      // of one answer
-  bool drafts = true;
+  std::optional<bool> drafts;     // none: where the recipe has a graph that verifies them
 };
 
 struct RunCommand {

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -91,10 +90,7 @@ ExitStatus status_of(const Answer& answer) {
 /// Everything once model and prompt are there.
 ExitStatus answer_prompt(const RunCommand& command, Model& model, const Tokenizer* tokenizer,
                          const Prompt& prompt) {
-  Result<Session> session = Session::create(*model.plan, model.vocabulary(),
-                                            {.sampling = command.answer.sampling,
-                                             .drafts = command.answer.drafts,
-                                             .draft_salt = std::random_device()()});
+  Result<Session> session = open_session(model, command.answer);
   if (!session) return report(session.error());
   watch_for_interrupt();
   bool ends_line = true;
@@ -103,6 +99,7 @@ ExitStatus answer_prompt(const RunCommand& command, Model& model, const Tokenize
     ends_line = text.ends_with('\n');
   };
   const Result<Answer> said = answer({.session = *session,
+                                      .engine = *model.engine,
                                       .tokenizer = tokenizer,
                                       .prompt = prompt.ids,
                                       .choice = command.answer,
@@ -141,7 +138,8 @@ ExitStatus run(const RunCommand& command) {
                                     ? Prompt{*command.ids, StreamDecoder::Position::kAfterOtherText}
                                     : prompt_of(command, *text);
   if (!prompt) return report(prompt.error());
-  Result<Model> model = open_model(*std::move(bundle), command.where, Purpose::kAnswer);
+  Result<Model> model = open_model(
+      *std::move(bundle), where_to_answer(command.where, command.answer), Purpose::kAnswer);
   if (!model) return report(model.error());
   return answer_prompt(command, *model, text, *prompt);
 }

@@ -1,6 +1,7 @@
 // Stage 3, engine. In: a bundle's step graphs. Out: one step at a time, on memory the caller owns.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -44,6 +45,9 @@ class Engine {
 
   /// Begins to compile a graph in the background, if that has not been done.
   virtual void prepare(size_t graph) = 0;
+
+  /// How long bind() has waited for graphs to be compiled, all calls together.
+  virtual std::chrono::nanoseconds waited() const = 0;
 
   /// Gives back what a compiled graph holds; its bindings must not be used again.
   virtual void release(size_t graph) = 0;

@@ -16,13 +16,14 @@ namespace ovenbird {
 enum class Recipe { kLean, kBalanced, kFast };
 
 struct EngineOptions {
-  std::string plan = "cached";         // "window", "cached" or "dynamic"
-  Recipe recipe = Recipe::kBalanced;   // "cached" only
-  std::string device = "auto";         // "auto" (NPU, GPU, CPU in turn), or where to begin
-  bool fallback = true;                // go on with the next device when one fails
-  uint32_t threads = 0;                // CPU only; 0 = OpenVINO's choice
-  bool score = false;                  // logits of every row are wanted, not speed of decoding
-  bool blob_cache = true;              // keep compiled blobs in the bundle's cache/
+  std::string plan = "cached";        // "window", "cached" or "dynamic"
+  Recipe recipe = Recipe::kBalanced;  // "cached" only
+  std::string device = "auto";        // "auto" (NPU, GPU, CPU in turn), or where to begin
+  bool fallback = true;               // go on with the next device when one fails
+  uint32_t threads = 0;               // CPU only; 0 = OpenVINO's choice
+  bool exact = false;                 // CPU only: no 8-bit rounding of a matmul's inputs
+  bool score = false;                 // logits of every row are wanted, not speed of decoding
+  bool blob_cache = true;             // keep compiled blobs in the bundle's cache/
 };
 
 /// An engine and, for each device that was tried in vain before it, one line saying why.
@@ -34,6 +35,11 @@ struct OpenedEngine {
 /// Errors: kInvalidArgument (no such plan or device), kCorrupt (a graph is not the manifest's),
 /// kNoDevice (none could be used; the message says for each why).
 Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& options);
+
+/// How far the best logits of one token may differ between two graph widths on the CPU. Sums are
+/// taken in another order, which an f16 cache carries on; and where a matmul's inputs are rounded
+/// to 8 bit, the least difference tips roundings. `bench/width_noise.py` measures it.
+float width_noise(const Manifest& manifest, const EngineOptions& options);
 
 /// The graphs of `manifest` that these options use on `device`, the first one needed first, those
 /// over fewer past rows before those over more.

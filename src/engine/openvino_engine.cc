@@ -52,6 +52,8 @@ ov::AnyMap cpu_properties(const EngineOptions& options) {
   ov::AnyMap properties{ov::hint::inference_precision(ov::element::f32),
                         ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                         ov::hint::enable_cpu_pinning(false)};
+  // Rounding a matmul's inputs to 8 bit makes int4 and int8 steps up to twice as fast.
+  if (options.exact) properties.insert(ov::hint::dynamic_quantization_group_size(0));
   if (options.threads > 0) {
     properties.insert(ov::inference_num_threads(static_cast<int32_t>(options.threads)));
   }
@@ -93,6 +95,7 @@ class OpenVinoEngine : public Engine {
 
   const std::string& device() const override { return device_; }
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
+  std::chrono::nanoseconds waited() const override { return waited_; }
 
   void prepare(size_t graph) override {
     OVENBIRD_CHECK(graph < graphs_.size());
@@ -126,14 +129,16 @@ class OpenVinoEngine : public Engine {
   }
 
   Result<Binding> bind(size_t graph, const StepBuffers& buffers) override {
+    const auto begin = std::chrono::steady_clock::now();
     Result<ov::CompiledModel> compiled = wait_for(graph);
+    waited_ += std::chrono::steady_clock::now() - begin;
     if (!compiled) return Failure{compiled.error()};
     try {
       bound_.push_back(
           {.graph = graph, .buffers = buffers, .request = compiled->create_infer_request()});
     } catch (const std::exception& thrown) {
-      return fail(Code::kNoDevice, "bind " + graphs_[graph].file + " on " + device_ + ": " +
-                                       words_of(thrown));
+      return fail(Code::kNoDevice,
+                  "bind " + graphs_[graph].file + " on " + device_ + ": " + words_of(thrown));
     }
     const auto binding = static_cast<Binding>(bound_.size() - 1);
     const GraphInfo& info = graphs_[graph];
@@ -155,8 +160,8 @@ class OpenVinoEngine : public Engine {
     try {
       bound.request.infer();
     } catch (const std::exception& thrown) {
-      return fail(Code::kDeviceLost, "step " + graphs_[bound.graph].file + " on " + device_ + ": " +
-                                         words_of(thrown));
+      return fail(Code::kDeviceLost,
+                  "step " + graphs_[bound.graph].file + " on " + device_ + ": " + words_of(thrown));
     }
     return ok();
   }
@@ -183,7 +188,6 @@ class OpenVinoEngine : public Engine {
 
   /// From the blob cache if it can be, else compiled and put there. Throws what OpenVINO throws.
   ov::CompiledModel load(size_t graph) {
-    const PageDropper dropper(bundle_.directory());
     const std::string weights = bundle_.file(kWeightsName).string();
     ov::AnyMap properties = properties_for(device_, options_);
     const std::string key = blob_key(properties, graph);
@@ -200,6 +204,7 @@ class OpenVinoEngine : public Engine {
     if (options_.blob_cache) {
       cache.store(key, [&](std::ostream& out) { compiled.export_model(out); });
     }
+    drop_resident_pages(bundle_.directory());
     return compiled;
   }
 
@@ -209,6 +214,7 @@ class OpenVinoEngine : public Engine {
     std::optional<MappedFile>& kept = compiled_[graph].blob;
     kept = cache.find(key);
     if (!kept) return std::nullopt;
+    const PageDropper dropper(bundle_.directory());
     properties.insert(ov::weights_path(weights));
     const std::span<const std::byte> bytes = kept->bytes();
     try {
@@ -224,8 +230,8 @@ class OpenVinoEngine : public Engine {
   /// once; an open one again whenever a size changes.
   Status set_tensors(Bound& bound, StepSize size) {
     const GraphInfo& graph = graphs_[bound.graph];
-    const bool same = bound.set_for && bound.set_for->width == size.width &&
-                      bound.set_for->past == size.past;
+    const bool same =
+        bound.set_for && bound.set_for->width == size.width && bound.set_for->past == size.past;
     if (same) return ok();
     const size_t width = size.width;
     const size_t past = size.past;
@@ -282,6 +288,7 @@ class OpenVinoEngine : public Engine {
   const std::vector<GraphInfo> graphs_;
   std::vector<Compiled> compiled_;
   std::vector<Bound> bound_;
+  std::chrono::nanoseconds waited_{0};
 };
 
 }  // namespace

@@ -143,7 +143,7 @@ bool Session::is_near_tie(std::span<const float> logits) const {
     second = std::max(second, std::min(logit, best));
     best = std::max(best, logit);
   }
-  return best - second < kWidthNoise;
+  return best - second < options_.width_noise;
 }
 
 }  // namespace ovenbird

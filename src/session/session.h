@@ -19,6 +19,7 @@ struct SessionOptions {
   SamplingOptions sampling;
   bool drafts = false;      // guess tokens from the history and verify several in one step
   uint64_t draft_salt = 0;  // see PromptLookupOptions
+  float width_noise = 0;    // how far a logit may differ between two graph widths
 };
 
 /// Counts since the last prompt().
@@ -30,13 +31,9 @@ struct SessionStats {
   uint64_t drafted_tokens = 0;
   uint64_t accepted_tokens = 0;  // of the drafted: were what the model says
   /// Greedy choices made in a step that verified a draft, where the two best logits were closer
-  /// than kWidthNoise: there another graph width might have said the other one.
+  /// than width_noise: there another graph width might have said the other one.
   uint64_t near_ties = 0;
 };
-
-/// How far the same logit may differ between two graph widths (int4 weights, f16 cache, CPU):
-/// sums are taken in another order. `bench/width_noise.py` measures it.
-inline constexpr float kWidthNoise = 0.05f;
 
 class Session {
  public:

@@ -96,7 +96,7 @@ TEST_CASE("run takes every flag that says what, where and how long") {
   CHECK(run.where.recipe == "lean");
   CHECK(run.where.threads == 3);
   CHECK(run.answer.max_tokens == 9);
-  CHECK(!run.answer.drafts);
+  CHECK(run.answer.drafts == false);
   CHECK(run.answer.stop == std::vector<std::string>{"[END]", "a,b"});
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("run alone is greedy, with drafts, on the first device that works") {
   CHECK(!run.ids);
   CHECK(!run.raw);
   CHECK(run.answer.sampling.temperature == 0);
-  CHECK(run.answer.drafts);
+  CHECK(!run.answer.drafts);
   CHECK(run.answer.max_tokens == 512);
   CHECK(run.where.device == "auto");
   CHECK(run.where.fallback);
