@@ -44,11 +44,49 @@ float extreme_of(std::span<const float> group) {
   return extreme;
 }
 
+/// Squared errors of a group under a scale, each weighted by the size of its weight.
+float i4_loss(std::span<const float> group, float scale) {
+  constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
+  const float factor = inverse(scale);
+  float loss = 0.0f;
+  for (const float weight : group) {
+    const float value = std::clamp((weight * factor + kRounder) - kRounder, -8.0f, 7.0f);
+    const float error = value * scale - weight;
+    loss += std::fabs(weight) * error * error;
+  }
+  return loss;
+}
+
+/// The scale of the least loss, of those that put the group's extreme near -8 or near 7, or just
+/// beyond. Infinity if f16 has none that is large enough.
+///
+/// A search around the extreme, with errors weighted by the weights themselves, is what ggml's
+/// quantizers do without calibration data (make_qx_quants). Which weights and scales to take was
+/// measured on SmolLM2-135M, 1,943 tokens of the GPL: perplexity (19.52 in f32) and divergence from
+/// f32. In groups of 128: extreme / -8 alone 25.66, 0.437; search with errors unweighted 27.8,
+/// 0.497; weighted by |w| 24.2, 0.390; by w^2 24.6, 0.417. Whole rows: 34.1, 0.749 and 34.4, 0.724.
+float best_i4_scale(std::span<const float> group) {
+  const float extreme = extreme_of(group);
+  float best = as_f16(extreme / -8.0f);
+  if (!std::isfinite(best)) return best;
+  float least = i4_loss(group, best);
+  for (float end = 6.0f; end <= 9.0f; end += 0.5f) {
+    for (const float scale : {as_f16(extreme / -end), as_f16(extreme / end)}) {
+      const float loss = i4_loss(group, scale);
+      if (std::isfinite(scale) && loss < least) {
+        best = scale;
+        least = loss;
+      }
+    }
+  }
+  return best;
+}
+
 // Each rounds one group and returns false if no f16 scale is large enough.
 
 bool quantize_i4(std::span<const float> group, uint64_t first, uint64_t index,
                  const RowSink& sink) {
-  const float scale = as_f16(extreme_of(group) / -8.0f);
+  const float scale = best_i4_scale(group);
   if (!std::isfinite(scale)) return false;
   put_f16(sink.scales, index, scale);
   for (size_t i = 0; i < group.size(); ++i) {

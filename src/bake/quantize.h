@@ -26,8 +26,8 @@ RowBytes row_bytes(const MatrixFormat& format, uint64_t padded_columns);
 
 /// Rounds `row` to `format` (any type but a GGUF-kept one); columns beyond the row become 0.
 /// Scales are rounded to f16 first and the values then to the rounded scale.
-/// - i4, i8 symmetric: the largest weight of a group, with its sign, becomes the lowest value (i4:
-///   -8, so that all 16 values are used; i8: 127 of 127).
+/// - i4: the group's largest weight comes to lie near -8 or 7, under the scale of the least error.
+/// - i8: the largest weight becomes 127 or -127.
 /// - u4 asymmetric: scale and zero point span the group's range, 0 included.
 /// False if the row holds NaN, infinity, or a number that the type cannot hold: f16 ends at 65504,
 /// quantized groups where their scale would pass that.
