@@ -145,8 +145,8 @@ void add_run_choice(CLI::App& app, RunChoice& choice) {
       ->check(CLI::Range(1, 1024).description(""))
       ->group(group);
   app.add_flag("--exact", choice.exact,
-               "On the CPU, do not round a matmul's inputs to 8 bit: slower; no matter for\n"
-               "f16 and f32 bundles")
+               "On the CPU, do not round a matmul's inputs to 8 bit: slower;\n"
+               "without effect on f16 and f32 bundles")
       ->group(group);
 }
 
@@ -161,9 +161,9 @@ void add_answer_choice(CLI::App& app, AnswerChoice& choice) {
       ->allow_extra_args(false)
       ->group(group);
   add_words<bool>(app, "--draft", choice.drafts, {{{"on", true}, {"off", false}}},
-                  "Guess tokens from the text so far and verify them: changes the speed, not\n"
-                  "the words. on = with recipe fast if none is named (default: where the\n"
-                  "recipe can)")
+                  "Guess tokens from the text so far and verify them: changes the\n"
+                  "speed, not the words (default: where the recipe can verify;\n"
+                  "on also means recipe fast, if none is named)")
       ->group(group);
   add_sampling(app, choice.sampling);
 }

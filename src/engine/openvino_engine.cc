@@ -101,7 +101,11 @@ class OpenVinoEngine : public Engine {
     OVENBIRD_CHECK(graph < graphs_.size());
     Compiled& compiled = compiled_[graph];
     if (compiled.model.valid()) return;
-    compiled.model = std::async(std::launch::async, [this, graph] { return load(graph); }).share();
+    compiled.model = std::async(std::launch::async, [this, graph] {
+                       ov::CompiledModel made = load(graph);
+                       ::malloc_trim(0);  // compiling frees as much as it keeps
+                       return made;
+                     }).share();
   }
 
   void release(size_t graph) override {
