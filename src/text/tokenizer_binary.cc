@@ -1,4 +1,4 @@
-// tokenizer.bin: one writer and one reader, field by field in the same order.
+// tokenizer.ovenbird: one writer and one reader, field by field in the same order.
 #include "text/tokenizer_binary.h"
 
 #include <bit>
@@ -238,14 +238,15 @@ std::string serialize_tokenizer(const TokenizerSpec& spec) {
 Result<TokenizerSpec> parse_tokenizer(std::span<const std::byte> bytes) {
   Reader in(bytes);
   if (in.bytes(kMagic.size()) != kMagic) {
-    return fail(Code::kCorrupt, "read tokenizer.bin: it does not begin with " +
+    return fail(Code::kCorrupt, "read tokenizer.ovenbird: it does not begin with " +
                                     std::string(kMagic) + "; bake the model again");
   }
   const uint32_t version = in.u32();
   if (version != kTokenizerBinaryVersion) {
-    return fail(Code::kUnsupported,
-                "read tokenizer.bin: version " + std::to_string(version) + ", this program reads " +
-                    std::to_string(kTokenizerBinaryVersion) + "; bake the model again");
+    return fail(Code::kUnsupported, "read tokenizer.ovenbird: version " + std::to_string(version) +
+                                        ", this program reads " +
+                                        std::to_string(kTokenizerBinaryVersion) +
+                                        "; bake the model again");
   }
   TokenizerSpec spec;
   spec.form = static_cast<TextForm>(in.choice(2));
@@ -265,11 +266,12 @@ Result<TokenizerSpec> parse_tokenizer(std::span<const std::byte> bytes) {
   spec.end_ids = in.ids();
   spec.chat_template = in.text();
   if (!has_tokens || in.is_broken() || !in.is_at_end()) {
-    return fail(Code::kCorrupt,
-                "read tokenizer.bin: damaged, or cut short, or too long; bake the model again");
+    return fail(
+        Code::kCorrupt,
+        "read tokenizer.ovenbird: damaged, or cut short, or too long; bake the model again");
   }
   if (Status checked = check(spec); !checked) {
-    return fail_in("read tokenizer.bin", checked.error());
+    return fail_in("read tokenizer.ovenbird", checked.error());
   }
   return spec;
 }

@@ -1,4 +1,4 @@
-// The compact form of a tokenizer's description, as a bundle keeps it: tokenizer.bin.
+// The compact form of a tokenizer's description, as a bundle keeps it: tokenizer.ovenbird.
 //
 // All numbers are little-endian; every list is a u32 count and then its entries; every text is a
 // u32 count of bytes and then the bytes. Version 1:

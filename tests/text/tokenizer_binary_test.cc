@@ -1,4 +1,5 @@
-// tokenizer.bin: every cut and every changed byte ends in an error or in a tokenizer that works.
+// tokenizer.ovenbird: every cut and every changed byte ends in an error or in a tokenizer that
+// works.
 #include "text/tokenizer_binary.h"
 
 #include <string>
@@ -21,30 +22,30 @@ Result<TokenizerSpec> parse(const std::string& bytes) {
   return parse_tokenizer(std::as_bytes(std::span(bytes)));
 }
 
-TEST_CASE("tokenizer.bin cut at any byte, or longer, is refused") {
+TEST_CASE("tokenizer.ovenbird cut at any byte, or longer, is refused") {
   const std::string bytes = good_bytes();
   REQUIRE(parse(bytes));
   for (size_t kept = 0; kept < bytes.size(); kept += kept < 100 ? 1 : 13) {
     const auto cut = parse(bytes.substr(0, kept));
     REQUIRE(!cut);
-    CHECK(cut.error().message.starts_with("read tokenizer.bin: "));
+    CHECK(cut.error().message.starts_with("read tokenizer.ovenbird: "));
   }
   CHECK(parse(bytes + "x").error().code == Code::kCorrupt);
 }
 
-TEST_CASE("tokenizer.bin of another version is refused, with what to do") {
+TEST_CASE("tokenizer.ovenbird of another version is refused, with what to do") {
   std::string bytes = good_bytes();
   bytes[8] = 2;
   const auto newer = parse(bytes);
   REQUIRE(!newer);
   CHECK(newer.error().code == Code::kUnsupported);
   CHECK(newer.error().message ==
-        "read tokenizer.bin: version 2, this program reads 1; bake the model again");
+        "read tokenizer.ovenbird: version 2, this program reads 1; bake the model again");
   bytes[0] = 'X';
   CHECK(parse(bytes).error().code == Code::kCorrupt);
 }
 
-TEST_CASE("tokenizer.bin with a changed byte is refused or works") {
+TEST_CASE("tokenizer.ovenbird with a changed byte is refused or works") {
   const std::string bytes = good_bytes();
   size_t loaded = 0;
   for (size_t at = 12; at < bytes.size(); at += 7) {
