@@ -137,7 +137,7 @@ TEST_CASE("memory stays near the largest tensor, not near the model") {
   ::close(grown[1]);
   MESSAGE("grew by " << growth << " MiB");
   CHECK(growth > 0);
-  CHECK(growth < 110);
+  CHECK(growth < 130);  // 81, and 106 under AddressSanitizer
 }
 
 }  // namespace
