@@ -9,7 +9,7 @@
 namespace ovenbird {
 
 /// `source` with "use_cache": false, whatever it said; all else and its order stay.
-/// Errors: kCorrupt (not a JSON object).
+/// Errors: kCorrupt (not a JSON object, or one of absurdly many keys).
 Result<std::string> config_without_cache(std::string_view source);
 
 }  // namespace ovenbird

@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
+#include "base/limits.h"
+
 namespace ovenbird {
 namespace {
 
@@ -42,6 +46,19 @@ TEST_CASE("what is no object is refused") {
     CHECK(config.error().code == Code::kCorrupt);
     CHECK(config.error().message.starts_with("config.json: "));
   }
+}
+
+TEST_CASE("an object of absurdly many keys is refused, however deep it lies") {
+  const auto object_of = [](size_t keys) {
+    std::string json = "{";
+    for (size_t key = 0; key < keys; ++key) {
+      json += (key ? ",\"" : "\"") + std::to_string(key) + "\":1";
+    }
+    return json + "}";
+  };
+  CHECK(config_without_cache(object_of(limits::kConfigKeysMax)));
+  CHECK(!config_without_cache(object_of(limits::kConfigKeysMax + 1)));
+  CHECK(!config_without_cache("{\"a\":[" + object_of(limits::kConfigKeysMax + 1) + "]}"));
 }
 
 }  // namespace
