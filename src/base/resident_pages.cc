@@ -10,7 +10,6 @@
 #include <fstream>
 #include <string>
 #include <system_error>
-#include <utility>
 
 namespace ovenbird {
 
@@ -34,8 +33,7 @@ void drop_resident_pages(const std::filesystem::path& directory) {
   }
 }
 
-PageDropper::PageDropper(std::filesystem::path directory)
-    : directory_(std::move(directory)), thread_([this] { run(); }) {}
+PageDropper::PageDropper(const MappedFile& file) : file_(file), thread_([this] { run(); }) {}
 
 PageDropper::~PageDropper() {
   {
@@ -44,7 +42,7 @@ PageDropper::~PageDropper() {
   }
   wake_.notify_one();
   thread_.join();
-  drop_resident_pages(directory_);
+  file_.release(file_.bytes());
 }
 
 void PageDropper::run() {
@@ -53,7 +51,7 @@ void PageDropper::run() {
   constexpr std::chrono::milliseconds kInterval{60};
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kInterval, [this] { return done_; })) {
-    drop_resident_pages(directory_);
+    file_.release(file_.bytes());
   }
 }
 

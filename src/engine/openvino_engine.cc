@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <future>
+#include <mutex>
 #include <openvino/runtime/core.hpp>
 #include <openvino/runtime/intel_npu/properties.hpp>
 #include <openvino/runtime/properties.hpp>
@@ -18,6 +19,13 @@
 
 namespace ovenbird {
 namespace {
+
+/// Held while OpenVINO may map or unmap a bundle's files: while it compiles a graph or lets one go.
+/// Only then may their pages be dropped (see drop_resident_pages).
+std::mutex& mapping_mutex() {
+  static std::mutex the_mutex;
+  return the_mutex;
+}
 
 /// One Core for the process: it loads plugins once, and blobs are found through its cache.
 ov::Core& core() {
@@ -93,6 +101,10 @@ class OpenVinoEngine : public Engine {
         graphs_(std::move(graphs)),
         compiled_(graphs_.size()) {}
 
+  ~OpenVinoEngine() override {
+    for (size_t graph = 0; graph < compiled_.size(); ++graph) let_go(graph);
+  }
+
   const std::string& device() const override { return device_; }
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
   std::chrono::nanoseconds waited() const override { return waited_; }
@@ -110,11 +122,7 @@ class OpenVinoEngine : public Engine {
 
   void release(size_t graph) override {
     OVENBIRD_CHECK(graph < graphs_.size());
-    for (Bound& bound : bound_) {
-      if (bound.graph == graph) bound.request = {};
-    }
-    compiled_[graph].model = {};  // waits if it is still being compiled; may read from the blob
-    compiled_[graph].blob.reset();
+    let_go(graph);
     ::malloc_trim(0);  // a compiled graph is a hundred thousand small blocks and its weights
   }
 
@@ -159,18 +167,33 @@ class OpenVinoEngine : public Engine {
     if (Status set = set_tensors(bound, size); !set) return set;
     // Devices pack weights of their own when a graph is compiled or first runs; what they read them
     // from need not stay in memory.
-    std::optional<PageDropper> dropper;
-    if (std::exchange(bound.is_new, false)) dropper.emplace(bundle_.directory());
+    const bool is_first = std::exchange(bound.is_new, false);
     try {
       bound.request.infer();
     } catch (const std::exception& thrown) {
       return fail(Code::kDeviceLost,
                   "step " + graphs_[bound.graph].file + " on " + device_ + ": " + words_of(thrown));
     }
+    if (is_first) {
+      // Where a graph is just being compiled, that drops them when it is done.
+      const std::unique_lock lock(mapping_mutex(), std::try_to_lock);
+      if (lock) drop_resident_pages(bundle_.directory());
+    }
     return ok();
   }
 
  private:
+  void let_go(size_t graph) {
+    Compiled& compiled = compiled_[graph];
+    if (compiled.model.valid()) compiled.model.wait();  // it wants the lock itself
+    const std::lock_guard lock(mapping_mutex());
+    for (Bound& bound : bound_) {
+      if (bound.graph == graph) bound.request = {};
+    }
+    compiled.model = {};  // may read from the blob
+    compiled.blob.reset();
+  }
+
   struct Bound {
     size_t graph = 0;
     StepBuffers buffers;
@@ -192,6 +215,13 @@ class OpenVinoEngine : public Engine {
 
   /// From the blob cache if it can be, else compiled and put there. Throws what OpenVINO throws.
   ov::CompiledModel load(size_t graph) {
+    const std::lock_guard lock(mapping_mutex());
+    ov::CompiledModel model = import_or_compile(graph);
+    drop_resident_pages(bundle_.directory());
+    return model;
+  }
+
+  ov::CompiledModel import_or_compile(size_t graph) {
     const std::string weights = bundle_.file(kWeightsName).string();
     ov::AnyMap properties = properties_for(device_, options_);
     const std::string key = blob_key(properties, graph);
@@ -208,7 +238,6 @@ class OpenVinoEngine : public Engine {
     if (options_.blob_cache) {
       cache.store(key, [&](std::ostream& out) { compiled.export_model(out); });
     }
-    drop_resident_pages(bundle_.directory());
     return compiled;
   }
 
@@ -218,7 +247,7 @@ class OpenVinoEngine : public Engine {
     std::optional<MappedFile>& kept = compiled_[graph].blob;
     kept = cache.find(key);
     if (!kept) return std::nullopt;
-    const PageDropper dropper(bundle_.directory());
+    const PageDropper dropper(*kept);
     properties.insert(ov::weights_path(weights));
     const std::span<const std::byte> bytes = kept->bytes();
     try {
