@@ -28,7 +28,7 @@ programs: setup
 	@$(call build,release) --target ovenbird ovenbird-engine
 
 # A bundle is current if it is whole and younger than the program that bakes. At 135 M parameters,
-# 4 bit cost too much of the sense (perplexity 25.5 instead of 19.5): larger models take the
+# 4 bit cost too much of the sense (perplexity 24 instead of 19.5): larger models take the
 # default.
 demo: programs
 	@if ! $(BIN)/ovenbird inspect $(DEMO) >/dev/null 2>&1 || \
