@@ -37,6 +37,12 @@ inline constexpr size_t kGraphPortsMax = 4 + 2 * kLayersMax;
 inline constexpr size_t kWeightKindsMax = 256;  // entries of "weights"
 inline constexpr size_t kBundleFilesMax = 1024;
 
+// Graphs as IR; one of SmolLM2 (30 decoder layers): 1 MB, 2,400 layers of 6 ports at most
+inline constexpr size_t kIrBytesMax = 128u << 20;
+inline constexpr size_t kIrLayersMax = 1 << 20;
+inline constexpr size_t kIrPortsMax = 1 << 12;  // inputs of one layer, and outputs
+inline constexpr size_t kIrRankMax = 64;
+
 // Text
 inline constexpr size_t kPromptBytesMax = 64u << 20;
 inline constexpr size_t kRenderedBytesMax = 64u << 20;  // a chat after its template
