@@ -19,11 +19,14 @@ ExitStatus exit_status(Code code) {
     case Code::kUnsupported:
       return kExitInput;
     case Code::kNoDevice:
+    case Code::kCompileFailed:
+    case Code::kOutOfMemory:
       return kExitNoDevice;
     case Code::kInterrupted:
       return kExitInterrupted;
     case Code::kIo:
     case Code::kDeviceLost:
+    case Code::kBadOutput:
     case Code::kInternal:
       break;
   }

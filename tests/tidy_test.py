@@ -16,7 +16,10 @@ SCRIPTS = (".py", ".sh", ".cmake")
 # Border 1: OpenVINO is seen by the graph builder and behind the engine's interface.
 MAY_SEE_OPENVINO = {
     "src/bake/bake.cc", "src/bake/graph_ops.h", "src/bake/ir_writer.cc", "src/bake/ir_writer.h",
-    "src/bake/step_graph.cc", "src/bake/step_graph.h", "src/engine/openvino_engine.cc",
+    "src/bake/step_graph.cc", "src/bake/step_graph.h", "src/engine/device_properties.cc",
+    "src/engine/device_properties.h", "src/engine/device_tensors.cc",
+    "src/engine/device_tensors.h", "src/engine/graph_loader.cc", "src/engine/graph_loader.h",
+    "src/engine/openvino_core.cc", "src/engine/openvino_core.h", "src/engine/openvino_engine.cc",
     "src/engine/port_check.cc", "src/engine/port_check.h", "tests/engine/plain_openvino.cc",
     "testing/npu_emulator/src/openvino_c.h"}
 # Border 3: text and JSON stay at the edges. Between them there are numbers only.

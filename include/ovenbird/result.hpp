@@ -15,7 +15,10 @@ enum class Code {
   kUnsupported,      // well-formed, but nothing here can do it
   kIo,               // the operating system refused to read or write
   kNoDevice,         // no device can be used as asked
-  kDeviceLost,       // a step failed on the device; the process should be replaced
+  kCompileFailed,    // a device does not take a graph, and would not at another try
+  kOutOfMemory,      // a device, or its compiler, has not the memory that was asked for
+  kDeviceLost,       // a device failed; the process should be replaced
+  kBadOutput,        // a step is done, and its result is none: not numbers, or all the same
   kInterrupted,      // the user asked to stop
   kInternal,         // a bug of ours, noticed; please report the message
 };

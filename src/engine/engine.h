@@ -8,21 +8,23 @@
 #include <string>
 #include <vector>
 
+#include "base/tensor_stack.h"
 #include "bundle/manifest.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
 
-/// Memory that a graph reads and writes in place, bound once. Owned by the caller, page-aligned
-/// (an NPU imports nothing else), alive as long as the binding. W, P: the graph's; an open
-/// dimension is bound for its largest size and used from the front.
+/// Memory that a graph reads and writes in place, bound once. Owned by the caller, alive as long as
+/// the binding. Each member begins on a page and has its last page for itself, for an NPU takes
+/// over whole pages only; several bindings may share a `past`. W, P: the graph's; an open dimension
+/// is bound for its largest size and used from the front.
 struct StepBuffers {
   std::span<int64_t> input_ids;       // [W]
   std::span<int64_t> attention_mask;  // [P + W]; 1 = may be seen
   std::span<int64_t> position_ids;    // [W]
   std::span<float> logits;            // [logit rows, vocabulary]
-  std::vector<std::byte*> past;       // key, value of layer 0, then layer 1, ...: [kv_heads, P, D]
-  std::vector<std::byte*> present;    // the same order: [kv_heads, W, D], new rows only
+  TensorStack past;     // key, value of layer 0, then layer 1, ...: [kv_heads, P, D] each
+  TensorStack present;  // the same order: [kv_heads, W, D] each, new rows only
 };
 
 /// How much of the open dimensions a step uses; a closed graph's own sizes otherwise.
@@ -46,6 +48,9 @@ class Engine {
   /// Begins to compile a graph in the background, if that has not been done.
   virtual void prepare(size_t graph) = 0;
 
+  /// What works, but not as it should: one line each, with what mends it.
+  virtual std::vector<std::string> notes() const = 0;
+
   /// How long bind() has waited for graphs to be compiled, all calls together.
   virtual std::chrono::nanoseconds waited() const = 0;
 
@@ -53,12 +58,18 @@ class Engine {
   virtual void release(size_t graph) = 0;
 
   /// Binds a graph to memory; the cost of choosing another binding later is an index.
-  /// Blocks until the graph is compiled. Errors: kNoDevice (it does not compile), kCorrupt (its
-  /// inputs and outputs are not what the manifest says).
+  /// Blocks until the graph is compiled. Errors: kCompileFailed, kOutOfMemory or kDeviceLost (it
+  /// does not compile, or the device does not take the memory), kCorrupt (its inputs and outputs
+  /// are not what the manifest says).
   virtual Result<Binding> bind(size_t graph, const StepBuffers& buffers) = 0;
 
-  /// Runs one step on a binding's memory; blocks until its outputs are written. Copies nothing.
-  /// Errors: kDeviceLost: the outputs are undefined, the inputs and the cache unchanged.
+  /// Forgets a binding: its memory may be freed now. Does nothing where release() has done so.
+  virtual void unbind(Binding binding) = 0;
+
+  /// Runs one step on a binding's memory; blocks until its outputs are written, however long that
+  /// takes: a device that hangs is for the caller's watchdog to see.
+  /// Errors: kDeviceLost, kOutOfMemory, kBadOutput (a row of logits that no model gives): the
+  /// outputs are undefined then, the inputs and the cache unchanged. kInternal: no such binding.
   virtual Status step(Binding binding, StepSize size) = 0;
 };
 

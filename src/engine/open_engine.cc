@@ -54,17 +54,22 @@ Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& opti
   if (!known) return Failure{known.error()};
   OpenedEngine opened;
   std::string reasons;
+  Code last = Code::kNoDevice;
   for (const std::string& device : *devices) {
     Result<std::unique_ptr<Engine>> engine = open_on(bundle, options, device);
     if (engine) {
       opened.engine = std::move(*engine);
+      for (std::string& note : opened.engine->notes()) opened.notes.push_back(std::move(note));
       return opened;
     }
     if (engine.error().code == Code::kCorrupt) return Failure{engine.error()};  // for all devices
+    last = engine.error().code;
     reasons += (reasons.empty() ? "" : "; ") + device + ": " + engine.error().message;
     opened.notes.push_back(device + " not used: " + engine.error().message);
   }
-  return fail(Code::kNoDevice, "run " + bundle.directory().string() + ": " + reasons);
+  // Where one device was asked for, what is the matter with it is the answer.
+  return fail(devices->size() == 1 ? last : Code::kNoDevice,
+              "run " + bundle.directory().string() + ": " + reasons);
 }
 
 }  // namespace ovenbird

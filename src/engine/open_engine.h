@@ -26,14 +26,16 @@ struct EngineOptions {
   bool blob_cache = true;             // keep compiled blobs in the bundle's cache/
 };
 
-/// An engine and, for each device that was tried in vain before it, one line saying why.
+/// An engine with one line for each device that was tried in vain before it, and what its notes()
+/// said when it was opened.
 struct OpenedEngine {
   std::unique_ptr<Engine> engine;
   std::vector<std::string> notes;
 };
 
 /// Errors: kInvalidArgument (no such plan or device), kCorrupt (a graph is not the manifest's),
-/// kNoDevice (none could be used; the message says for each why).
+/// kNoDevice (none could be used; the message says for each why). Where only one device was to be
+/// tried, the code is what open_openvino_engine() gave.
 Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& options);
 
 /// How far the best logits of one token may differ between two graph widths on the CPU. Sums are

@@ -16,8 +16,8 @@ std::string why_not_offered(const std::string& device);
 
 /// An engine over `graphs` on `device`. The first is compiled before it returns, the others when
 /// they are prepared or bound.
-/// Errors: kNoDevice (the first does not compile, with the driver's words), kCorrupt (its inputs
-/// and outputs are not what the manifest says).
+/// Errors: kCompileFailed, kOutOfMemory, kDeviceLost (the first does not compile, with the driver's
+/// words), kCorrupt (its inputs and outputs are not what the manifest says).
 Result<std::unique_ptr<Engine>> open_openvino_engine(const Bundle& bundle,
                                                      const EngineOptions& options,
                                                      const std::string& device,

@@ -22,6 +22,11 @@ class Carver {
   std::span<T> take_numbers(size_t count) {
     return {reinterpret_cast<T*>(take(count * sizeof(T))), count};
   }
+  TensorStack take_stack(size_t count, size_t tensor_bytes) {
+    const size_t before = used_;
+    std::byte* start = take(count * tensor_bytes);
+    return {{start, used_ - before}, count, tensor_bytes};
+  }
   size_t used() const { return used_; }
 
  private:
@@ -34,11 +39,15 @@ class Carver {
 BoundGraph::BoundGraph(Engine& engine, const Manifest& manifest, size_t graph)
     : engine_(engine), manifest_(manifest), graph_(graph) {}
 
+BoundGraph::~BoundGraph() {
+  if (binding_) engine_.unbind(*binding_);
+}
+
 uint32_t BoundGraph::logit_rows(uint32_t width) const {
   return info().logit_rows == 0 ? width : std::min(width, info().logit_rows);
 }
 
-Status BoundGraph::bind(const std::vector<std::byte*>& past, uint32_t past_max) {
+Status BoundGraph::bind(const TensorStack& past, uint32_t past_max) {
   const ModelFacts& model = manifest_.model;
   const uint32_t width = info().width ? info().width : kOpenWidthMax;
   const uint32_t past_rows = info().open_past ? past_max : info().past;
@@ -49,10 +58,7 @@ Status BoundGraph::bind(const std::vector<std::byte*>& past, uint32_t past_max) 
     buffers_.attention_mask = carver.take_numbers<int64_t>(past_rows + width);
     buffers_.position_ids = carver.take_numbers<int64_t>(width);
     buffers_.logits = carver.take_numbers<float>(size_t{logit_rows(width)} * model.vocabulary);
-    buffers_.present.clear();
-    for (uint32_t tensor = 0; tensor < 2 * model.layers; ++tensor) {
-      buffers_.present.push_back(carver.take(present_bytes));
-    }
+    buffers_.present = carver.take_stack(2 * size_t{model.layers}, present_bytes);
     return carver.used();
   };
   Result<PageMemory> memory = PageMemory::allocate(carve(Carver(nullptr)));
@@ -83,8 +89,7 @@ void BoundGraph::fill_inputs(const Rows& rows) {
   std::fill_n(column, rows.tokens.size(), 1);
 }
 
-Result<Logits> BoundGraph::run(const Rows& rows, const std::vector<std::byte*>& past,
-                               uint32_t past_max) {
+Result<Logits> BoundGraph::run(const Rows& rows, const TensorStack& past, uint32_t past_max) {
   OVENBIRD_CHECK(!rows.tokens.empty() && rows.seen <= rows.past);
   if (!binding_) {
     if (Status bound = bind(past, past_max); !bound) return Failure{bound.error()};

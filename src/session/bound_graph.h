@@ -19,6 +19,9 @@ class BoundGraph {
   static constexpr uint32_t kOpenWidthMax = 128;  // rows that a graph without a bound is given
 
   BoundGraph(Engine& engine, const Manifest& manifest, size_t graph);
+  ~BoundGraph();
+  BoundGraph(const BoundGraph&) = delete;
+  BoundGraph& operator=(const BoundGraph&) = delete;
 
   const GraphInfo& info() const { return engine_.graphs()[graph_]; }
   size_t graph() const { return graph_; }
@@ -38,7 +41,7 @@ class BoundGraph {
 
   /// Runs one step over the cache tensors `past`, which must be the same at every call. `past_max`:
   /// the most rows that an open past will ever have. Gives the rows of logits of the newest tokens.
-  Result<Logits> run(const Rows& rows, const std::vector<std::byte*>& past, uint32_t past_max);
+  Result<Logits> run(const Rows& rows, const TensorStack& past, uint32_t past_max);
 
   /// Begins to compile the graph in the background.
   void prepare();
@@ -48,12 +51,12 @@ class BoundGraph {
 
   /// The last step's new rows, each tensor [kv_heads, step_width(), head_dim]; token 0 is row
   /// first_row().
-  const std::vector<std::byte*>& present() const { return buffers_.present; }
+  const std::vector<std::byte*>& present() const { return buffers_.present.tensors; }
   uint32_t step_width() const { return step_width_; }
   uint32_t first_row() const { return first_row_; }
 
  private:
-  Status bind(const std::vector<std::byte*>& past, uint32_t past_max);
+  Status bind(const TensorStack& past, uint32_t past_max);
   void fill_inputs(const Rows& rows);
 
   Engine& engine_;

@@ -151,7 +151,7 @@ Result<Logits> CachePlan::step(std::span<const int32_t> tokens, LogitRows wanted
   stepped_ = nullptr;
   const Result<Logits> logits = graph.run(
       {.tokens = tokens, .first_position = slot_.rows(), .seen = slot_.rows(), .past = past},
-      slot_.tensors(), slot_.rows_max());
+      slot_.stack(), slot_.rows_max());
   if (!logits) return logits;
   stepped_ = &graph;
   if (wanted == LogitRows::kAll) return logits;

@@ -10,8 +10,8 @@ namespace ovenbird {
 
 Result<CacheSlot> CacheSlot::create(const Manifest& manifest, uint32_t rows_max) {
   const ModelFacts& model = manifest.model;
-  const size_t tensor = round_up_to_page(size_t{model.kv_heads} * rows_max * model.head_dim *
-                                         bytes_of(manifest.cache_type));
+  const size_t tensor =
+      size_t{model.kv_heads} * rows_max * model.head_dim * bytes_of(manifest.cache_type);
   Result<PageMemory> memory = PageMemory::allocate(2 * model.layers * tensor);
   if (!memory) return fail_in("allocate cache", memory.error());
   return CacheSlot(manifest, rows_max, std::move(*memory));
@@ -24,19 +24,15 @@ CacheSlot::CacheSlot(const Manifest& manifest, uint32_t rows_max, PageMemory mem
       rope_frequencies_(manifest.model.rope_frequencies),
       row_bytes_(size_t{head_dim_} * bytes_of(type_)),
       rows_max_(rows_max),
-      memory_(std::move(memory)) {
-  const size_t count = 2 * manifest.model.layers;
-  const size_t tensor = memory_.bytes().size() / count;
-  for (size_t index = 0; index < count; ++index) {
-    tensors_.push_back(memory_.bytes().data() + index * tensor);
-  }
-}
+      memory_(std::move(memory)),
+      stack_(memory_.bytes(), 2 * size_t{manifest.model.layers},
+             size_t{kv_heads_} * rows_max * row_bytes_) {}
 
 void CacheSlot::set_capacity(uint32_t capacity) {
   OVENBIRD_CHECK(rows_ <= capacity && capacity <= rows_max_);
   if (capacity == capacity_) return;
   const size_t used = rows_ * row_bytes_;
-  for (std::byte* tensor : tensors_) {
+  for (std::byte* tensor : stack_.tensors) {
     for (uint32_t i = 0; i < kv_heads_; ++i) {
       // Growing, the last head moves first; shrinking, the first: none runs over another.
       const size_t head = capacity > capacity_ ? kv_heads_ - 1 - i : i;
@@ -49,11 +45,11 @@ void CacheSlot::set_capacity(uint32_t capacity) {
 
 void CacheSlot::append(const std::vector<std::byte*>& present, uint32_t width, uint32_t first,
                        uint32_t count) {
-  OVENBIRD_CHECK(present.size() == tensors_.size());
+  OVENBIRD_CHECK(present.size() == stack_.tensors.size());
   OVENBIRD_CHECK(rows_ + count <= capacity_ && first + count <= width);
-  for (size_t index = 0; index < tensors_.size(); ++index) {
+  for (size_t index = 0; index < stack_.tensors.size(); ++index) {
     for (size_t head = 0; head < kv_heads_; ++head) {
-      std::memcpy(tensors_[index] + (head * capacity_ + rows_) * row_bytes_,
+      std::memcpy(stack_.tensors[index] + (head * capacity_ + rows_) * row_bytes_,
                   present[index] + (head * width + first) * row_bytes_, count * row_bytes_);
     }
   }
@@ -69,9 +65,9 @@ void CacheSlot::drop(uint32_t first, uint32_t count) {
   OVENBIRD_CHECK(first + count <= rows_);
   const uint32_t behind = rows_ - first - count;
   const KeyRotation rotation(rope_frequencies_, -int64_t{count});
-  for (size_t index = 0; index < tensors_.size(); ++index) {
-    move_rows(tensors_[index], first + count, first, behind);
-    if (index % 2 == 0) turn_keys(tensors_[index], first, behind, rotation);
+  for (size_t index = 0; index < stack_.tensors.size(); ++index) {
+    move_rows(stack_.tensors[index], first + count, first, behind);
+    if (index % 2 == 0) turn_keys(stack_.tensors[index], first, behind, rotation);
   }
   rows_ -= count;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/page_memory.h"
+#include "base/tensor_stack.h"
 #include "bundle/manifest.h"
 #include "ovenbird/result.hpp"
 #include "session/rotate_keys.h"
@@ -14,8 +15,9 @@
 namespace ovenbird {
 
 /// Room for `rows_max` rows of every layer's keys and values. Row r of a head is the token at
-/// position r. Each tensor lies at a fixed page-aligned address as [kv_heads, capacity, head_dim]:
-/// capacity is the P of the graph that reads it, and may change while the rows stay.
+/// position r. Each tensor lies at a fixed address as [kv_heads, capacity, head_dim]: capacity is
+/// the P of the graph that reads it, and may change while the rows stay. With a capacity of
+/// `rows_max` the tensors lie back to back: an NPU can import all of them at once.
 class CacheSlot {
  public:
   /// Errors: kIo (no address space).
@@ -25,15 +27,15 @@ class CacheSlot {
   uint32_t capacity() const { return capacity_; }
   uint32_t rows_max() const { return rows_max_; }
 
-  /// Start of each tensor: key, value of layer 0, then of layer 1, ... Never changes.
-  const std::vector<std::byte*>& tensors() const { return tensors_; }
+  /// Key, value of layer 0, then of layer 1, ... Never changes.
+  const TensorStack& stack() const { return stack_; }
 
   /// Lays the rows out for another P, in place. rows() <= capacity <= rows_max().
   /// Cost: one move of the rows held.
   void set_capacity(uint32_t capacity);
 
   /// Copies rows [first, first + count) of a step's outputs, tensors [kv_heads, width, head_dim] in
-  /// the order of tensors(), behind the rows held. rows() + count <= capacity().
+  /// the order of stack(), behind the rows held. rows() + count <= capacity().
   void append(const std::vector<std::byte*>& present, uint32_t width, uint32_t first,
               uint32_t count);
 
@@ -60,7 +62,7 @@ class CacheSlot {
   uint32_t rows_ = 0;
   uint32_t capacity_ = 0;
   PageMemory memory_;
-  std::vector<std::byte*> tensors_;
+  TensorStack stack_;
 };
 
 }  // namespace ovenbird

@@ -51,7 +51,7 @@ class Plan {
 
   /// Computes the next tokens of the conversation, at most chunk(tokens.size(), wanted) of them;
   /// with kAll there is a row of logits for each. May drop old tokens to make room.
-  /// Errors: kDeviceLost (what was committed stays good), kNoDevice (a graph does not compile).
+  /// Errors: what Engine::bind() and Engine::step() give; what was committed stays good.
   virtual Result<Logits> step(std::span<const int32_t> tokens, LogitRows wanted) = 0;
 
   /// Keeps the first `count` tokens of the last step; at most once for each step.

@@ -99,9 +99,9 @@ Status Sampler::score(std::span<const float> logits, const TokenCounts& history)
     has_nan = has_nan || scan.has_nan;
   }
   if (!has_nan && std::isfinite(best_score_)) return ok();
-  return fail(Code::kDeviceLost, "of " + std::to_string(logits.size()) + " logits " +
-                                     describe_fault(logits) +
-                                     "; the device computed nonsense, try another --device");
+  return fail(Code::kBadOutput, "of " + std::to_string(logits.size()) + " logits " +
+                                    describe_fault(logits) +
+                                    "; the device computed nonsense, try another --device");
 }
 
 void Sampler::apply_penalties(const TokenCounts& history) {

@@ -39,7 +39,7 @@ class Sampler {
   /// The token for `position`. `logits` is [vocabulary] and stays as it is; -inf forbids a token.
   /// Allocates nothing.
   ///
-  /// Errors: kDeviceLost when the row holds NaN or +inf, or forbids every token: nothing that a
+  /// Errors: kBadOutput when the row holds NaN or +inf, or forbids every token: nothing that a
   /// sound graph puts out, so the device that computed it should not be trusted.
   Result<int32_t> sample(std::span<const float> logits, const TokenCounts& history,
                          uint64_t position);

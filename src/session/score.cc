@@ -44,9 +44,9 @@ Result<std::vector<double>> score(Plan& plan, std::span<const int32_t> tokens, u
     for (uint32_t row = 0; row < count; ++row) {
       result.push_back(log_probability(logits->row(row), tokens[first + row + 1]));
       if (!std::isnan(result.back())) continue;
-      return fail(Code::kDeviceLost, "score position " + std::to_string(first + row + 1) +
-                                         ": not a number; the device computed nonsense, try "
-                                         "another --device");
+      return fail(Code::kBadOutput, "score position " + std::to_string(first + row + 1) +
+                                        ": not a number; the device computed nonsense, try "
+                                        "another --device");
     }
     plan.commit(count);
     first += count;

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,8 +46,18 @@ class Baked {
   TemporaryDirectory directory_;
 };
 
-inline EngineOptions on_cpu(const std::string& plan = "cached", Recipe recipe = Recipe::kBalanced) {
-  return {.plan = plan, .recipe = recipe, .device = "CPU", .threads = 2};
+/// The device that the tests of this process run on: the CPU, or what the environment names.
+inline std::string test_device() {
+  const char* device = std::getenv("OVENBIRD_TEST_DEVICE");
+  return device ? device : "CPU";
+}
+
+/// That device and no other. An NPU takes static graphs only.
+inline bool takes_open_graphs() { return test_device() != "NPU"; }
+
+inline EngineOptions on_device(const std::string& plan = "cached",
+                               Recipe recipe = Recipe::kBalanced) {
+  return {.plan = plan, .recipe = recipe, .device = test_device(), .fallback = false, .threads = 2};
 }
 
 inline std::unique_ptr<Engine> open_or_fail(const Bundle& bundle, const EngineOptions& options) {

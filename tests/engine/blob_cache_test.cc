@@ -133,7 +133,7 @@ void forget_blobs() { fs::remove_all(tiny().open().cache_directory()); }
 
 /// Runs one window and gives its last row of logits.
 std::vector<float> window_logits(bool blob_cache = true) {
-  EngineOptions options = on_cpu("window");
+  EngineOptions options = on_device("window");
   options.blob_cache = blob_cache;
   const OpenedPlan opened(tiny(), options);
   const std::vector<int32_t> ids = {5, 6, 7};
@@ -238,7 +238,7 @@ TEST_CASE("run a window of the bundle that is named in the environment" * doctes
   REQUIRE(path);
   Result<Bundle> bundle = Bundle::open(path);
   REQUIRE(bundle);
-  const std::unique_ptr<Engine> engine = open_or_fail(*bundle, on_cpu("window"));
+  const std::unique_ptr<Engine> engine = open_or_fail(*bundle, on_device("window"));
   const auto plan = make_plan("window", *engine, bundle->manifest());
   REQUIRE(plan);
   const std::vector<int32_t> ids = {5, 6, 7};

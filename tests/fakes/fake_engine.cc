@@ -2,6 +2,7 @@
 #include "fakes/fake_engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 
@@ -59,11 +60,16 @@ void FakeEngine::release(size_t graph) {
   }
 }
 
+void FakeEngine::unbind(Binding binding) {
+  OVENBIRD_CHECK(binding < bound_.size());
+  bound_[binding].is_released = true;
+}
+
 Result<Engine::Binding> FakeEngine::bind(size_t graph, const StepBuffers& buffers) {
   OVENBIRD_CHECK(graph < graphs_.size());
   ++bind_calls_;
   if (comes_due(calls_until_failure_)) {
-    return fail(Code::kNoDevice, "compile " + graphs_[graph].file + ": told to fail");
+    return fail(Code::kCompileFailed, "compile " + graphs_[graph].file + ": told to fail");
   }
   held_[graph] = true;
   check_buffers(graphs_[graph], buffers);
@@ -81,13 +87,29 @@ void FakeEngine::check_buffers(const GraphInfo& graph, const StepBuffers& buffer
   const size_t logits = size_t{rows_of_logits(graph, uint32_t(width))} * model_.vocabulary();
   if (buffers.logits.size() != logits) note_fault("logits is not [rows, vocabulary]");
   const size_t tensors = 2 * size_t{manifest_.model.layers};
-  if (buffers.past.size() != (reads_cache(graph) ? tensors : 0)) note_fault("past lacks tensors");
-  if (buffers.present.size() != tensors) note_fault("present lacks tensors");
-  std::vector<const void*> starts = {buffers.input_ids.data(), buffers.position_ids.data(),
-                                     buffers.attention_mask.data(), buffers.logits.data()};
-  starts.insert(starts.end(), buffers.past.begin(), buffers.past.end());
-  starts.insert(starts.end(), buffers.present.begin(), buffers.present.end());
+  const size_t row_bytes =
+      size_t{manifest_.model.kv_heads} * manifest_.model.head_dim * bytes_of(manifest_.cache_type);
+  check_stack(buffers.past, reads_cache(graph) ? tensors : 0, (columns - width) * row_bytes);
+  check_stack(buffers.present, tensors, width * row_bytes);
+  const std::array<const void*, 6> starts = {
+      buffers.input_ids.data(), buffers.position_ids.data(), buffers.attention_mask.data(),
+      buffers.logits.data(),    buffers.past.pages.data(),   buffers.present.pages.data()};
   if (!std::ranges::all_of(starts, is_page_aligned)) note_fault("memory is not page-aligned");
+}
+
+void FakeEngine::check_stack(const TensorStack& stack, size_t count, size_t tensor_bytes) {
+  if (stack.tensors.size() != count) return note_fault("past or present lacks tensors");
+  if (stack.pages.size() % round_up_to_page(1) != 0) note_fault("a stack is not whole pages");
+  if (count == 0) return;
+  const std::byte* end = stack.pages.data() + stack.pages.size();
+  const size_t spacing = static_cast<size_t>(stack.tensors[1] - stack.tensors[0]);
+  if (spacing < tensor_bytes) note_fault("tensors of a stack overlap");
+  for (size_t index = 0; index < count; ++index) {
+    const std::byte* tensor = stack.tensors[index];
+    if (tensor != stack.pages.data() + index * spacing || tensor + tensor_bytes > end) {
+      note_fault("tensor " + std::to_string(index) + " is not at its place in the stack");
+    }
+  }
 }
 
 Status FakeEngine::step(Binding binding, StepSize size) {
@@ -151,7 +173,7 @@ void FakeEngine::read_past(const Bound& bound, StepSize size) {
   sequence_.assign(manifest_.model.context, kNobody);
   for (uint32_t row = 0; row < size.past; ++row) {
     if (bound.buffers.attention_mask[row] == 0) continue;
-    const ToyRow read = model_.read_row(bound.buffers.past, size.past, row);
+    const ToyRow read = model_.read_row(bound.buffers.past.tensors, size.past, row);
     if (!read.is_sound) {
       note_fault("past row " + std::to_string(row) + " is none that the model has put out");
     } else {
@@ -175,7 +197,7 @@ void FakeEngine::compute(const Bound& bound, StepSize size) {
     const auto token = static_cast<int32_t>(io.input_ids[row]);
     const auto position = static_cast<uint32_t>(io.position_ids[row]);
     take_position(token, position);
-    model_.write_row(io.present, size.width, row, token, position);
+    model_.write_row(io.present.tensors, size.width, row, token, position);
     if (row + logit_rows < size.width) continue;
     if (!is_newest(position)) {
       note_fault("the tokens before position " + std::to_string(position) + " are not all seen");
@@ -199,7 +221,8 @@ void FakeEngine::fill_outputs_with_nan(const Bound& bound, StepSize size) const 
   std::ranges::fill(bound.buffers.logits, std::numeric_limits<float>::quiet_NaN());
   const size_t bytes = size_t{manifest_.model.kv_heads} * size.width * manifest_.model.head_dim *
                        bytes_of(manifest_.cache_type);
-  for (std::byte* tensor : bound.buffers.present) std::memset(tensor, 0xff, bytes);  // NaN too
+  for (std::byte* tensor : bound.buffers.present.tensors)
+    std::memset(tensor, 0xff, bytes);  // NaN too
 }
 
 uint64_t FakeEngine::tokens_given() const {

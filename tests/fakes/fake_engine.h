@@ -23,10 +23,12 @@ class FakeEngine : public Engine {
 
   const std::string& device() const override { return device_; }
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
+  std::vector<std::string> notes() const override { return {}; }
   std::chrono::nanoseconds waited() const override { return {}; }
   void prepare(size_t graph) override;
   void release(size_t graph) override;
   Result<Binding> bind(size_t graph, const StepBuffers& buffers) override;
+  void unbind(Binding binding) override;
   Status step(Binding binding, StepSize size) override;
 
   /// One line for each thing that was wrong in what was asked.
@@ -62,6 +64,7 @@ class FakeEngine : public Engine {
 
   void note_fault(const std::string& words);
   void check_buffers(const GraphInfo& graph, const StepBuffers& buffers);
+  void check_stack(const TensorStack& stack, size_t count, size_t tensor_bytes);
   bool check_size(const GraphInfo& graph, const StepBuffers& buffers, StepSize size);
   bool check_inputs(const Bound& bound, StepSize size);
   void read_past(const Bound& bound, StepSize size);

@@ -38,7 +38,7 @@ struct SlotBench {
   void check_holds(const Ids& tokens) const {
     REQUIRE(slot.rows() == tokens.size());
     for (uint32_t row = 0; row < slot.rows(); ++row) {
-      const ToyRow read = model.read_row(slot.tensors(), slot.capacity(), row);
+      const ToyRow read = model.read_row(slot.stack().tensors, slot.capacity(), row);
       CHECK(read.is_sound);
       CHECK(read.token == tokens[row]);
       CHECK(read.position == row);

@@ -25,7 +25,7 @@ struct Device {
   Result<Logits> step(const Ids& tokens, uint32_t first_position, uint32_t past = kPast) {
     return graph.run(
         {.tokens = tokens, .first_position = first_position, .seen = slot.rows(), .past = past},
-        slot.tensors(), kPast);
+        slot.stack(), kPast);
   }
 
   const Manifest manifest = toy_manifest({.context = 32, .past = kPast, .short_past = 0});
@@ -80,22 +80,22 @@ TEST_CASE("the fake engine notices rows that are missing, moved, swapped or not 
   constexpr size_t kRowBytes = ToyModel::kHeadDim * 2;
 
   CHECK(faults_after([](Device& device) {  // a value of another row
-    std::byte* values = device.slot.tensors()[3];
+    std::byte* values = device.slot.stack().tensors[3];
     std::copy_n(values, kRowBytes, values + kRowBytes);
   }));
   CHECK(faults_after([](Device& device) {  // a key of another row, in the second head
-    std::byte* keys = device.slot.tensors()[0] + kPast * kRowBytes;
+    std::byte* keys = device.slot.stack().tensors[0] + kPast * kRowBytes;
     std::copy_n(keys, kRowBytes, keys + kRowBytes);
   }));
   CHECK(faults_after([](Device& device) {  // layers exchanged
-    std::byte* keys = device.slot.tensors()[0];
-    std::swap_ranges(keys, keys + 5 * kRowBytes, device.slot.tensors()[2]);
+    std::byte* keys = device.slot.stack().tensors[0];
+    std::swap_ranges(keys, keys + 5 * kRowBytes, device.slot.stack().tensors[2]);
   }));
   CHECK(faults_after([](Device& device) {  // rows that nobody has written
     device.slot.append(device.graph.present(), 8, 0, 2);
   }));
   CHECK(faults_after([](Device& device) {  // moved up, but not turned
-    for (std::byte* tensor : device.slot.tensors()) {
+    for (std::byte* tensor : device.slot.stack().tensors) {
       std::copy_n(tensor + 2 * kRowBytes, 3 * kRowBytes, tensor + kRowBytes);
     }
     device.slot.truncate(4);
