@@ -12,11 +12,12 @@ namespace ovenbird {
 /// Opens the bundle, prints it to standard output, reports errors.
 ExitStatus inspect(const InspectCommand& command);
 
-/// The bundle as a table for people, several lines.
+/// The bundle as a table for people, several lines. Reads every graph, to say what an NPU would.
 std::string inspect_table(const Bundle& bundle);
 
 /// The bundle as one JSON object, several lines: format, version, model, graphs, weights,
-/// weights_by_type, bytes_per_slot, memory, npu_refuses, npu_findings, files.
+/// weights_by_type, bytes_per_slot, memory, npu_refuses, npu_findings, files. A graph's "npu" says
+/// by platform whether it is taken, and why not.
 std::string inspect_json(const Bundle& bundle);
 
 }  // namespace ovenbird

@@ -3,9 +3,9 @@
 #include <cstdint>
 
 #include "base/message_text.h"
-#include "bundle/npu_lint.h"
 #include "inspect.h"
 #include "memory_needs.h"
+#include "npu/npu_lint.h"
 #include "quantities.h"
 
 namespace ovenbird {
@@ -64,17 +64,47 @@ std::string past_text(const GraphInfo& graph) {
   return graph.open_past ? "any" : std::to_string(graph.past);
 }
 
-std::string graphs_text(const Manifest& manifest) {
+constexpr const char* kVerdictLabel = "      NPU  ";
+
+/// A line for each group of platforms that say the same, or one for each of their reasons.
+std::string verdict_text(const GraphVerdict& verdict) {
+  if (!verdict.is_for_npu) return kVerdictLabel + std::string("not used: open, for CPU and GPU\n");
+  const auto& refusals = verdict.refusals;
+  const auto say_the_same = [&](size_t one, size_t other) {
+    return std::equal(refusals[one].begin(), refusals[one].end(), refusals[other].begin(),
+                      refusals[other].end(), [](const NpuRefusal& a, const NpuRefusal& b) {
+                        return a.layer == b.layer && a.why == b.why;
+                      });
+  };
+  std::string text;
+  for (size_t index = 0; index < refusals.size(); ++index) {
+    const auto same = [&](size_t other) { return say_the_same(index, other); };
+    size_t first = 0;
+    while (!same(first)) ++first;
+    if (first != index) continue;  // said already
+    const std::string platforms = platforms_where(same);
+    if (refusals[index].empty()) text += kVerdictLabel + platforms + ": takes it\n";
+    for (const NpuRefusal& refusal : refusals[index]) {
+      const std::string layer = refusal.layer.empty() ? "" : printable(refusal.layer) + ": ";
+      text += kVerdictLabel + platforms + ": refuses it: " + layer + one_line(refusal.why) + "\n";
+    }
+  }
+  return text;
+}
+
+std::string graphs_text(const Manifest& manifest, const NpuLint& lint) {
   size_t name_columns = 0;
   for (const GraphInfo& graph : manifest.graphs) {
     name_columns = std::max(name_columns, graph.file.size());
   }
   std::string text = "\ngraphs\n";
-  for (const GraphInfo& graph : manifest.graphs) {
+  for (size_t index = 0; index < manifest.graphs.size(); ++index) {
+    const GraphInfo& graph = manifest.graphs[index];
     text += "  " + padded(graph.file, name_columns) + " " + padded(printable(graph.plan), 7) +
             " width " + padded(width_text(graph), 5) + " past " + past_text(graph) + "\n";
     text += "      in   " + ports_text(graph.inputs) + "\n";
     text += "      out  " + ports_text(graph.outputs) + "\n";
+    text += verdict_text(lint.graphs[index]);
   }
   return text;
 }
@@ -107,17 +137,19 @@ std::string memory_text(const Manifest& manifest) {
          line("  fast", size_text(needs.fast));
 }
 
-std::string npu_text(const Manifest& manifest) {
-  const std::vector<NpuFinding> findings = npu_lint(manifest);
-  const auto refused = [](const NpuFinding& finding) {
-    return finding.kind == NpuFinding::Kind::kRefused;
-  };
-  const bool taken = std::none_of(findings.begin(), findings.end(), refused);
-  std::string text = "\n" + line("NPU", taken ? "nothing that it would refuse"
-                                              : "would refuse this bundle; CPU and GPU take it");
-  for (const NpuFinding& finding : findings) {
+/// All graphs in one line, then what no graph's line says.
+std::string npu_text(const NpuLint& lint) {
+  const std::string refusing =
+      platforms_where([&](size_t platform) { return !lint.is_taken_on(platform); });
+  std::string text =
+      "\n" + line("NPU", refusing.empty() ? "nothing that it would refuse"
+                                          : "refuses this bundle on " + refusing +
+                                                ": CPU and GPU take it; `ovenbird bake --for npu` "
+                                                "makes one that all take");
+  for (const NpuFinding& finding : lint.findings) {
+    if (finding.kind != NpuFinding::Kind::kRisk) continue;
     text += "  " + padded(name_of(finding.kind), 9) + " " + printable(finding.subject) + ": " +
-            printable(finding.message) + "\n";
+            one_line(finding.message) + "\n";
   }
   return text;
 }
@@ -127,6 +159,7 @@ std::string npu_text(const Manifest& manifest) {
 std::string inspect_table(const Bundle& bundle) {
   const Manifest& manifest = bundle.manifest();
   const ModelFacts& model = manifest.model;
+  const NpuLint lint = npu_lint(bundle);
   uint64_t bytes = 0;
   for (const FileInfo& file : manifest.files) bytes += file.bytes;
   return line("bundle", one_line(bundle.directory().string()) + ", " + size_text(bytes)) +
@@ -142,8 +175,8 @@ std::string inspect_table(const Bundle& bundle) {
                            std::to_string(model.vocabulary) + ", trained on " +
                            std::to_string(model.context) + " tokens") +
          line("cache", manifest.cache_type == CacheType::kF16 ? "f16" : "f32") +
-         graphs_text(manifest) + weights_text(manifest) + memory_text(manifest) +
-         npu_text(manifest);
+         graphs_text(manifest, lint) + weights_text(manifest) + memory_text(manifest) +
+         npu_text(lint);
 }
 
 }  // namespace ovenbird

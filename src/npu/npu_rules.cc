@@ -225,7 +225,7 @@ Why nf4_in_groups(const Facts& facts, size_t index) {
 Why eight_bit_layers(const Facts& facts, size_t index) {
   const std::optional<QuantizedWeights>& weights = facts.weights[index];
   if (!weights || weights->bits != Bits::kEight || facts.eight_bit_matmuls < 2) return {};
-  return "8-bit weights in layers compile and then crash (OpenVINO issue 35641); an NPU takes i4";
+  return "8-bit weights in layers compile and then crash (OpenVINO issue 35641)";
 }
 
 struct Rule {

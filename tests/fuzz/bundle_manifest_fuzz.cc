@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "bundle/manifest.h"
-#include "bundle/npu_lint.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;
@@ -21,6 +20,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     OVENBIRD_CHECK(manifest->find_graph(graph.file) != nullptr);
     OVENBIRD_CHECK(manifest->slot_bytes(graph.past) < uint64_t{1} << 52);  // nothing wrapped
   }
-  npu_lint(*manifest);
   return 0;
 }
