@@ -31,7 +31,7 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
   CLI::App& app = add_command(
       program, "bake", "Turn a model into a bundle: step graphs of fixed shape, and weights",
       "  ovenbird bake SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
-      "  ovenbird bake ~/models/Qwen3-0.6B -o qwen3 --weights int8\n"
+      "  ovenbird bake ~/models/Qwen3-0.6B -o qwen3 --for cpu --weights int8\n"
       "  ovenbird bake model.gguf -o exact --for cpu --weights gguf   # blocks kept as they are\n");
   add_name(app, "SOURCE",
            "A .gguf file, a Hugging Face directory (config.json and\n"
@@ -52,7 +52,7 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
                             {"f32", WeightChoice::kF32},
                             {"gguf", WeightChoice::kGguf}}},
                           "How the layers' weights are stored (default int4);\n"
-                          "gguf = a GGUF's own blocks, with --for cpu");
+                          "int8 and gguf (a GGUF's own blocks) with --for cpu");
   app.add_option("--group-size", bake.options.group_size,
                  "int4: weights that share a scale: 128 (default), -1 = a whole\n"
                  "row; with --for cpu also 32, 64")

@@ -24,7 +24,7 @@ CHOICES = {
     "f32": ["--weights", "f32", "--cache", "f32"],
     "f16": ["--weights", "f16"],
     "gguf": ["--weights", "gguf", "--for", "cpu"],
-    "int8": ["--weights", "int8"],
+    "int8": ["--weights", "int8", "--for", "cpu"],
     "int4": ["--weights", "int4"],
     "int4-per-channel": ["--weights", "int4", "--group-size", "-1"],
     "int4-group-64-cpu": ["--weights", "int4", "--for", "cpu", "--group-size", "64"],

@@ -7,6 +7,7 @@
 #include <openvino/core/version.hpp>
 
 #include "bake/ir_writer.h"
+#include "bake/npu_check.h"
 #include "bake/step_graph.h"
 #include "base/mapped_file.h"
 #include "bundle/config_json.h"
@@ -91,6 +92,9 @@ Status write_graphs(const BakeJob& job, const StoredWeights& stored, BundleFile&
     graph.outputs = ports_of(model->outputs());
     const Result<std::string> text = ir.write(model);
     if (!text) return Failure{text.error()};
+    if (job.options.target == Target::kNpu && graph.is_static()) {
+      if (Status taken = check_for_npu(graph.file, *text); !taken) return taken;
+    }
     if (Status added = writer.add_whole(graph.file, *text); !added) return added;
   }
   return ok();

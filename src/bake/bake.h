@@ -28,9 +28,10 @@ struct BakeJob {
   BakeProgress progress;  // may be empty
 };
 
-/// Writes weights, step graphs, config files and manifest.
-/// Errors: kInvalidArgument (options, target), kCorrupt (weights), kIo, kInterrupted; nothing is
-/// then left at `target` that was not there before.
+/// Writes weights, step graphs, config files and manifest. A static graph that the NPU of some
+/// platform would refuse is never written for the target npu.
+/// Errors: kInvalidArgument (options, target, an NPU would refuse), kCorrupt (weights), kIo,
+/// kInterrupted; nothing is then left at `target` that was not there before.
 Result<Manifest> bake(const BakeJob& job);
 
 /// The step graphs of a bundle, as the manifest will list them; inputs and outputs still empty.

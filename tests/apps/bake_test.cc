@@ -155,7 +155,60 @@ TEST_CASE("inspect tells graphs, weights, slot and what an NPU would refuse") {
                                       model["kv_heads"].get<uint64_t>() *
                                       model["head_dim"].get<uint64_t>());
   CHECK(!json["npu_refuses"].empty());
+  for (const char* platform : {"3720", "4000", "5010"}) {
+    const nlohmann::json& verdict = json["graphs"][0]["npu"][platform];
+    CHECK(verdict["taken"] == false);
+    CHECK(verdict["why"].dump().find("groups of 32") != std::string::npos);
+  }
   CHECK(json["weights_by_type"].size() > 1);
+}
+
+TEST_CASE("inspect tells by platform which graphs an NPU would take") {
+  const TemporaryDirectory directory;
+  const fs::path target = directory.path() / "out";
+  REQUIRE(run_program({"bake", golden_path("llama_gqa"), "-o", target, "--for", "cpu", "--weights",
+                       "int8", "--context", "64"})
+              .exit_code == 0);
+
+  const nlohmann::json json = inspected(target);
+
+  for (const nlohmann::json& graph : json["graphs"]) {
+    CAPTURE(graph["file"]);
+    CHECK(graph["npu"]["3720"]["taken"] == graph["static"]);
+    CHECK(graph["npu"]["4000"]["taken"] == false);
+    CHECK(graph["npu"]["5010"]["taken"] == graph["static"]);
+    CHECK(graph["npu"]["4000"]["why"].dump().find(
+              graph["static"] ? "issue 35641" : "for CPU and GPU") != std::string::npos);
+  }
+  CHECK(json["npu_refuses"].size() == 4);  // its static graphs
+  const std::string table = run_program({"inspect", target}).out;
+  CHECK(table.find("NPU  3720 5010: takes it\n") != std::string::npos);
+  CHECK(table.find("NPU  4000: refuses it: ") != std::string::npos);
+  CHECK(table.find("NPU  not used: open, for CPU and GPU\n") != std::string::npos);
+  CHECK(table.find("refuses this bundle on 4000") != std::string::npos);
+}
+
+TEST_CASE("what an NPU would refuse is not baked for it, and the flag that helps is named") {
+  const TemporaryDirectory directory;
+  const fs::path target = directory.path() / "out";
+  const std::vector<std::vector<std::string>> choices = {{"--weights", "int8"},
+                                                         {"--weights", "gguf"},
+                                                         {"--embedding", "gguf"},
+                                                         {"--group-size", "32"},
+                                                         {"--asymmetric"}};
+  for (const std::vector<std::string>& flags : choices) {
+    CAPTURE(flags[0]);
+    std::vector<std::string> arguments{"bake", golden_path("llama_gqa"), "-o", target};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    CHECK(check_failure(run_program(arguments), 2).find("--for cpu") != std::string::npos);
+    CHECK(!fs::exists(target));
+    CHECK(files_in_work(directory.path()) == 0);
+  }
+  const std::string help = run_program({"bake", "--help"}).out;
+  for (const char* flag : {"--for", "--weights", "--embedding", "--group-size", "--asymmetric",
+                           "--cache", "--context"}) {  // those that refusals speak of
+    CHECK(help.find(flag) != std::string::npos);
+  }
 }
 
 TEST_CASE("an NPU refuses nothing of what bake makes by default") {
@@ -163,9 +216,16 @@ TEST_CASE("an NPU refuses nothing of what bake makes by default") {
   const fs::path target = directory.path() / "out";
   REQUIRE(run_program({"bake", golden_path("qwen3"), "-o", target}).exit_code == 0);
 
-  CHECK(inspected(target)["npu_refuses"].empty());
+  const nlohmann::json json = inspected(target);
+  CHECK(json["npu_refuses"].empty());
+  for (const nlohmann::json& graph : json["graphs"]) {
+    for (const char* platform : {"3720", "4000", "5010"}) {
+      CHECK(graph["npu"][platform]["taken"] == graph["static"]);
+    }
+  }
   const Finished table = run_program({"inspect", target});
   CHECK(table.exit_code == 0);
+  CHECK(table.out.find("NPU  3720 4000 5010: takes it\n") != std::string::npos);
   CHECK(table.out.find("nothing that it would refuse") != std::string::npos);
 }
 

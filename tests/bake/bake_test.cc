@@ -177,7 +177,7 @@ TEST_CASE("every choice of weights is stored as what it is called") {
   CHECK(roles["embedding"].type == "f16");
   CHECK(roles["head"].type == "f16");
 
-  roles = weights_with({.weights = WeightChoice::kInt8});
+  roles = weights_with({.target = Target::kCpu, .weights = WeightChoice::kInt8});
   CHECK(roles["layers"].type == "i8");
   CHECK(roles["layers"].group_size == -1);
 }

@@ -21,11 +21,12 @@ void check_refused(const BakeOptions& options, const std::string& flag, const st
 
 TEST_CASE("what goes together is taken") {
   CHECK(validate({}));
-  for (const WeightChoice weights :
-       {WeightChoice::kInt4, WeightChoice::kInt8, WeightChoice::kF16, WeightChoice::kF32}) {
+  for (const WeightChoice weights : {WeightChoice::kInt4, WeightChoice::kF16, WeightChoice::kF32}) {
     CHECK(validate({.weights = weights}));
     CHECK(validate({.target = Target::kCpu, .weights = weights}));
   }
+  CHECK(validate({.target = Target::kCpu, .weights = WeightChoice::kInt8}));
+  CHECK(validate({.embedding = WeightChoice::kInt8}));
   for (const int32_t group : {128, -1}) CHECK(validate({.group_size = group}));
   for (const int32_t group : {32, 64, 128, -1}) {
     CHECK(validate({.target = Target::kCpu, .group_size = group, .asymmetric = true}));
@@ -43,7 +44,8 @@ TEST_CASE("each refusal names the flag, and what it may be") {
   check_refused({.weights = WeightChoice::kInt8, .group_size = 128}, "--group-size",
                 "--weights int4");
   check_refused({.weights = WeightChoice::kGguf}, "--weights gguf", "--for cpu");
-  check_refused({.embedding = WeightChoice::kGguf}, "gguf", "--for cpu");
+  check_refused({.weights = WeightChoice::kInt8}, "--weights int8", "--for cpu");
+  check_refused({.embedding = WeightChoice::kGguf}, "--embedding gguf", "--for cpu");
   check_refused({.embedding = WeightChoice::kInt4}, "--embedding int4", "8 bit");
   check_refused({.asymmetric = true}, "--asymmetric", "--for cpu");
   check_refused({.target = Target::kCpu, .weights = WeightChoice::kF16, .asymmetric = true},
