@@ -137,7 +137,9 @@ class StepGraphBuilder : GraphOps {
                              ? rows
                              : make<op::Pad>(rows, integers({0, 0, 0}), integers({0, 0, padding}),
                                              number(0.0f), ov::op::PadMode::CONSTANT);
-    return add_bias(make<op::MatMul>(padded, matrix(name), false, true), name);
+    const Value product = make<op::MatMul>(padded, matrix(name), false, true);
+    product.get_node()->set_friendly_name(name);  // what an NPU's refusal names
+    return add_bias(product, name);
   }
 
   /// A group whose members' formats differ: NAME.0, NAME.1, ... side by side.

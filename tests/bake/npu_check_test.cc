@@ -103,6 +103,16 @@ TEST_CASE("every combination of flags for an NPU is taken by all of them, or ref
   CHECK(baked == 2 * (3 * 4 + 4 + 4));  // caches * (int4: groups * tables, f16 and f32: tables)
 }
 
+TEST_CASE("what is refused for a CPU names a flag too") {
+  for (const BakeOptions& options : every_combination(Target::kCpu)) {
+    const Status valid = validate(options);
+    if (valid) continue;
+    CAPTURE(valid.error().message);
+    CHECK(valid.error().code == Code::kInvalidArgument);
+    CHECK(names_a_flag(valid.error().message));
+  }
+}
+
 TEST_CASE("every architecture's graphs are taken") {
   for (const char* name : {"llama_linear_bias", "llama_mha", "mistral", "qwen2", "qwen3",
                            "gguf/qwen2_q8_0.gguf", "gguf/qwen3_bf16.gguf"}) {
@@ -140,7 +150,8 @@ TEST_CASE("the last check names graph, platform, reason and flag") {
 
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::kInvalidArgument);
-  for (const char* word : {"step_w1_p32.xml", "4000", "Lunar Lake", "issue 35641", "--for cpu"}) {
+  for (const char* word :
+       {"step_w1_p32.xml", "4000", "Lunar Lake", "layers.0.qkv", "issue 35641", "--for cpu"}) {
     CAPTURE(refused.error().message);
     CHECK(refused.error().message.find(word) != std::string::npos);
   }
