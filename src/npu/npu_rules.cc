@@ -105,12 +105,40 @@ std::optional<QuantizedWeights> weights_of(const IrGraph& graph, const IrLayer& 
 
 struct Facts {
   const IrGraph& graph;
+  std::vector<bool> is_constant = {};  // of each layer: a compiler computes it and forgets it
   std::vector<std::optional<QuantizedWeights>> weights = {};  // one for each layer
   size_t eight_bit_matmuls = 0;
 };
 
+bool is_open(const IrOutput& output) {
+  return std::any_of(output.shape.begin(), output.shape.end(),
+                     [](int64_t size) { return size < 0; });
+}
+
+/// A constant, the shape of something closed, or what is computed from those alone. OpenVINO leaves
+/// such layers in a graph that was made static (its NPU wrapper hands them to the driver), and
+/// Intel's compiler folds them before anything else. Layers stand behind what they take.
+std::vector<bool> find_constants(const IrGraph& graph) {
+  std::vector<bool> is_constant(graph.layers.size());
+  for (size_t index = 0; index < graph.layers.size(); ++index) {
+    const IrLayer& layer = graph.layers[index];
+    const auto source_is_constant = [&](const IrSource& source) {
+      return source.layer < index && is_constant[source.layer];
+    };
+    if (layer.sources.empty()) {
+      is_constant[index] = layer.type == "Const";
+    } else if (layer.type == "ShapeOf") {
+      is_constant[index] = !is_open(graph.output_of(layer.sources[0]));
+    } else if (layer.type != "ReadValue" && layer.type != "RandomUniform") {
+      is_constant[index] =
+          std::all_of(layer.sources.begin(), layer.sources.end(), source_is_constant);
+    }
+  }
+  return is_constant;
+}
+
 Facts facts_of(const IrGraph& graph) {
-  Facts facts{.graph = graph};
+  Facts facts{.graph = graph, .is_constant = find_constants(graph)};
   for (const IrLayer& layer : graph.layers) {
     facts.weights.push_back(weights_of(graph, layer));
     if (facts.weights.back() && facts.weights.back()->bits == Bits::kEight) {
@@ -123,12 +151,9 @@ Facts facts_of(const IrGraph& graph) {
 using Why = std::string;  // empty: nothing is wrong
 
 Why open_dimension(const Facts& facts, size_t index) {
-  for (const IrOutput& output : facts.graph.layers[index].outputs) {
-    if (std::any_of(output.shape.begin(), output.shape.end(), [](int64_t n) { return n < 0; })) {
-      return "has an open dimension, and an NPU takes static shapes only";
-    }
-  }
-  return {};
+  const std::vector<IrOutput>& outputs = facts.graph.layers[index].outputs;
+  if (std::none_of(outputs.begin(), outputs.end(), is_open)) return {};
+  return "has an open dimension, and an NPU takes static shapes only";
 }
 
 Why too_many_dimensions(const Facts& facts, size_t index) {
@@ -159,26 +184,12 @@ Why branches(const Facts& facts, size_t index) {
   return type + ": an NPU takes graphs without branches and loops";
 }
 
-/// The source is a constant, perhaps behind changes of type or shape.
-bool is_constant(const IrGraph& graph, IrSource source) {
-  for (int depth = 0; depth < 16; ++depth) {
-    const IrLayer& layer = graph.layers[source.layer];
-    if (layer.type == "Const") return true;
-    if (!only_changes_shape_or_type(layer.type) || layer.sources.empty()) return false;
-    source = layer.sources[0];
-  }
-  return false;
-}
-
+/// ShapeOf of a closed shape, and a Range of constants, are constants: no rule is asked about them.
 Why shape_from_data(const Facts& facts, size_t index) {
-  const IrLayer& layer = facts.graph.layers[index];
-  if (layer.type == "ShapeOf") return "ShapeOf: an NPU takes no operation that looks at shapes";
-  const bool is_open_range =
-      layer.type == "Range" &&
-      !std::all_of(layer.sources.begin(), layer.sources.end(),
-                   [&](const IrSource& source) { return is_constant(facts.graph, source); });
-  if (!is_open_range && layer.type != "NonZero" && layer.type != "Unique") return {};
-  return layer.type + ": how much it gives depends on its data, and an NPU takes static shapes";
+  const std::string& type = facts.graph.layers[index].type;
+  if (type == "ShapeOf") return "ShapeOf: an NPU takes no operation that looks at open shapes";
+  if (type != "Range" && type != "NonZero" && type != "Unique") return {};
+  return type + ": how much it gives depends on its data, and an NPU takes static shapes";
 }
 
 /// What the rules above refuse by name has a better reason than not being in the list.
@@ -295,6 +306,7 @@ std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform)
   std::vector<size_t> layers;            // for each refusal: how many layers it holds for
   std::map<std::string, size_t> places;  // of the reasons so far, in `refusals`
   for (size_t layer = 0; layer < graph.layers.size(); ++layer) {
+    if (facts.is_constant[layer]) continue;
     for (const Rule& rule : kRules) {
       if (!rule.holds_on(platform)) continue;
       const Why why = rule.why(facts, layer);

@@ -25,23 +25,22 @@ std::string one_operation(const std::string& type, const std::string& columns = 
          R"(<edge from-layer="0" from-port="1" to-layer="1" to-port="0"/></edges></net>)";
 }
 
-/// Two matmuls with weights of 8 bit: refused on 4000 only.
+/// x times w, and the result times w again, w of 8 bit: refused on 4000 only.
 std::string eight_bit_layers() {
-  const auto port = [](const std::string& id, const std::string& type) {
-    return "<output><port id=\"" + id + "\" precision=\"" + type +
+  const auto output = [](const std::string& type) {
+    return "<output><port id=\"2\" precision=\"" + type +
            "\"><dim>8</dim><dim>8</dim></port></output></layer>";
   };
-  std::string layers = R"(<layer id="0" name="w" type="Const">)" + port("0", "I8");
-  std::string edges;
-  for (const std::string id : {"1", "2"}) {
-    layers += "<layer id=\"" + id + "\" name=\"matmul" + id +
-              R"(" type="MatMul"><input><port id="0"/><port id="1"/></input>)" + port("2", "FP32");
-    for (const std::string input : {"0", "1"}) {
-      edges += R"(<edge from-layer="0" from-port="0" to-layer=")" + id + "\" to-port=\"" + input +
-               "\"/>";
-    }
-  }
-  return "<net><layers>" + layers + "</layers><edges>" + edges + "</edges></net>";
+  const auto edge = [](const std::string& from, const std::string& to, const std::string& port) {
+    return "<edge from-layer=\"" + from + "\" from-port=\"2\" to-layer=\"" + to + "\" to-port=\"" +
+           port + "\"/>";
+  };
+  const std::string matmul = R"(type="MatMul"><input><port id="0"/><port id="1"/></input>)";
+  return R"(<net><layers><layer id="x" name="x" type="Parameter">)" + output("FP32") +
+         R"(<layer id="w" name="w" type="Const">)" + output("I8") + R"(<layer id="a" name="a" )" +
+         matmul + output("FP32") + R"(<layer id="b" name="b" )" + matmul + output("FP32") +
+         "</layers><edges>" + edge("x", "a", "0") + edge("w", "a", "1") + edge("a", "b", "0") +
+         edge("w", "b", "1") + "</edges></net>";
 }
 
 /// What `bake --for npu` writes, as far as lint looks.

@@ -177,19 +177,30 @@ TEST_CASE("ports have five dimensions at most; inside there may be more") {
 
 TEST_CASE("state, branches and operations on shapes are refused by name") {
   for (const char* type :
-       {"ReadValue", "Assign", "If", "Loop", "TensorIterator", "ShapeOf", "NonZero", "Unique"}) {
+       {"ReadValue", "Assign", "If", "Loop", "TensorIterator", "NonZero", "Unique"}) {
     check_refused(one_operation(type), std::string(type) + ": ");
   }
 }
 
-TEST_CASE("a Range of constants is a constant, any other is refused") {
+TEST_CASE("shapes that are closed, and what is computed from them, are constants") {
   GraphBuilder builder;
-  const size_t zero = builder.add("Const", "i64", {});
-  const size_t ten = builder.add("Convert", "i32", {}, {builder.add("Const", "i64", {})});
-  builder.add("Range", "i64", {10}, {zero, ten, zero});
+  const size_t rows = builder.add("Parameter", "f32", {1, 10});
+  const size_t shape = builder.add("ShapeOf", "i64", {2}, {rows});
+  const size_t axis = builder.add("Const", "i64", {});
+  const size_t length = builder.add("Gather", "i64", {}, {shape, axis, axis});
+  builder.add("Range", "i64", {10}, {axis, length, axis});
   check_taken(builder.graph);
-  builder.add("Range", "i64", {10}, {zero, builder.add("Parameter", "i64", {}), zero});
+  builder.add("Range", "i64", {10}, {axis, builder.add("Parameter", "i64", {}), axis});
   check_refused(builder.graph, "Range: ");
+}
+
+TEST_CASE("shapes that are open are not") {
+  GraphBuilder builder;
+  builder.add("ShapeOf", "i64", {2}, {builder.add("Parameter", "f32", {1, -1})});
+  const std::vector<NpuRefusal> refusals = npu_refusals(builder.graph, NpuPlatform::k4000);
+  REQUIRE(refusals.size() == 2);
+  CHECK(refusals[0].why.find("open dimension") != std::string::npos);
+  CHECK(refusals[1].why.starts_with("ShapeOf: "));
 }
 
 TEST_CASE("operations that no NPU compiler is known to take are refused by name") {
