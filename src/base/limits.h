@@ -15,7 +15,7 @@ inline constexpr size_t kTensorNameBytesMax = 512;  // "model.layers.NNN.self_at
 // The format allows 100 MB; 1,024 layers need 3 MB, and a parsed header takes up to 16 times more.
 inline constexpr size_t kSafetensorsHeaderBytesMax = 16u << 20;
 inline constexpr size_t kConfigBytesMax = 1u << 20;  // config.json, generation_config.json
-inline constexpr size_t kConfigKeysMax = 1 << 13;         // in one object of config.json; real: 100
+inline constexpr size_t kConfigKeysMax = 1 << 13;    // in one object of config.json; real: 100
 inline constexpr size_t kIndexBytesMax = 16u << 20;  // model.safetensors.index.json
 inline constexpr size_t kJsonBytesMax = 256u << 20;  // tokenizer.json of 256k entries: 35 MB
 inline constexpr size_t kJsonDepthMax = 64;
@@ -62,6 +62,18 @@ inline constexpr size_t kTemplateMemoryBytesMax = 512u << 20;
 inline constexpr size_t kTemplateStackBytes = 512u << 20;  // reserved, used only as deep as needed
 inline constexpr size_t kTemplateValueDepthMax = 200;      // lists and objects inside one another
 inline constexpr std::chrono::seconds kTemplateTimeMax{10};
+
+// What doctor reads of a machine. What is larger is a finding, not an error.
+inline constexpr size_t kProbedFileBytesMax = 1u << 20;  // of /proc, /sys, /etc; real: below 64 kB
+inline constexpr size_t kProbedTableBytesMax = 64u << 20;  // modules.alias 2 MB, dpkg status 5
+inline constexpr size_t kProbedLogBytesMax = 4u << 20;     // the end of a kernel's log
+inline constexpr size_t kProbedEntriesMax = 1 << 14;       // of one directory; a PCI bus: 100
+inline constexpr size_t kProbedMessagesMax = 64;       // lines of a log that name the NPU's driver
+inline constexpr size_t kLibraryDirectoriesMax = 256;  // where a library is looked for
+inline constexpr size_t kElfHeadersMax = 256;          // program headers of a library; real: 12
+inline constexpr size_t kElfDynamicMax = 4096;         // entries; real: 40
+inline constexpr size_t kSelfTestBytesMax = 1 << 16;   // what its process may say; real: 300
+inline constexpr std::chrono::seconds kSelfTestTimeMax{60};  // a driver's first compile: seconds
 
 // Sampling and stop strings
 inline constexpr size_t kLogitBiasEntriesMax = 1024;  // OpenAI's interface takes 300
