@@ -2,10 +2,8 @@
 #include "engine/open_engine.h"
 
 #include <doctest/doctest.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "doctor/example_machine.h"
 #include "engine/baked.h"
 #include "engine/npu_probe.h"
 #include "engine/openvino_engine.h"
@@ -89,57 +87,33 @@ TEST_CASE("a graph that is no graph is an error of one line") {
   }
 }
 
-/// Why a machine whose files lie under `root` has no NPU, as asked by a user without rights.
-std::string asked_by_nobody(const fs::path& root) {
-  int answer[2];
-  REQUIRE(::pipe(answer) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
-    const std::string why = why_no_npu(root);
-    ::_exit(::write(answer[1], why.data(), why.size()) < 0 ? 1 : 0);
+TEST_CASE("why there is no NPU is doctor's first problem, how to mend it, and where to ask") {
+  ExampleMachine machine;
+  machine.remove_node();
+  machine.remove("sys/module");
+  machine.write("proc/modules", "");
+  const std::string why = why_no_npu(machine.root());
+  CHECK(why ==
+        "module intel_vpu: not loaded; sudo modprobe intel_vpu; `ovenbird doctor` says more");
+
+  ExampleMachine old;
+  old.remove("sys/bus/pci/devices/0000:00:0b.0");
+  old.write("proc/cpuinfo", "vendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\n");
+  CHECK(why_no_npu(old.root()) ==
+        "AMD EPYC: this CPU has no Intel NPU; `ovenbird doctor` says more");
+
+  ExampleMachine other;
+  other.set_mode("dev/accel/accel0", 0);
+  CHECK(why_no_npu(other.root()).starts_with("permission: /dev/accel/accel0 has group render"));
+}
+
+TEST_CASE("why there is no NPU is one line, whatever the machine") {
+  const ExampleMachine whole;
+  const TemporaryDirectory empty;
+  for (const fs::path& root : {whole.root(), empty.path(), empty.path() / "nothing"}) {
+    CHECK(is_one_line(why_no_npu(root)));
+    CHECK(why_no_npu(root).ends_with("`ovenbird doctor` says more"));
   }
-  ::close(answer[1]);
-  std::string why(1000, '\0');
-  const ssize_t bytes = ::read(answer[0], why.data(), why.size());
-  ::close(answer[0]);
-  ::waitpid(child, nullptr, 0);
-  why.resize(bytes > 0 ? static_cast<size_t>(bytes) : 0);
-  return why;
-}
-
-TEST_CASE("no node of an accelerator: no device") {
-  const TemporaryDirectory root;
-  CHECK(why_no_npu(root.path()).starts_with("no device: "));
-  fs::create_directories(root.path() / "dev" / "accel");
-  CHECK(why_no_npu(root.path()).starts_with("no device: "));
-  root.write("dev/accel/other", "");
-  CHECK(why_no_npu(root.path()).starts_with("no device: "));
-  CHECK(why_no_npu(root.path() / "dev" / "accel" / "other").starts_with("no device: "));
-}
-
-TEST_CASE("a node that may not be opened: no permission, and the group that has it") {
-  const TemporaryDirectory root;
-  fs::create_directories(root.path() / "dev" / "accel");
-  const fs::path node = root.write("dev/accel/accel0", "");
-  fs::permissions(root.path(),
-                  fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
-  fs::permissions(node, fs::perms::none);
-  const std::string why = asked_by_nobody(root.path());
-  CHECK(why.starts_with("no permission: "));
-  CHECK(why.find(node.string()) != std::string::npos);
-  CHECK(why.find("usermod -aG") != std::string::npos);
-  CHECK(is_one_line(why));
-}
-
-TEST_CASE("a node that may be opened: the driver is to blame") {
-  const TemporaryDirectory root;
-  fs::create_directories(root.path() / "dev" / "accel");
-  root.write("dev/accel/accel0", "");
-  const std::string why = why_no_npu(root.path());
-  CHECK((why.starts_with("no driver: ") || why.starts_with("OpenVINO does not list it")));
-  CHECK(is_one_line(why));
 }
 
 }  // namespace
