@@ -17,6 +17,7 @@ struct Parsed {
   ChatCommand chat;
   ScoreCommand score;
   BenchCommand bench;
+  DoctorCommand doctor;
 };
 
 CLI::App& add_command(CLI::App& program, const std::string& name, const std::string& what,
@@ -145,6 +146,21 @@ void add_bench(CLI::App& program, BenchCommand& bench) {
   add_run_choice(app, bench.where);
 }
 
+void add_doctor(CLI::App& program, DoctorCommand& doctor) {
+  CLI::App& app = add_command(
+      program, "doctor", "Find what stands between this machine and a working NPU",
+      "  ovenbird doctor\n"
+      "  ovenbird doctor smollm2                  # holds the memory limit against its cache\n"
+      "  ovenbird doctor --json | jq .first_problem\n"
+      "\nExit codes: 0 an NPU can be used, 4 it cannot. Findings come in the order in which they\n"
+      "can be mended, each with the commands that mend it. docs/DOCTOR.md explains them all.\n");
+  app.add_option("BUNDLE", doctor.bundle, "A directory that `ovenbird bake` made; may be left out")
+      ->option_text(" ");
+  add_json(app, doctor.json,
+           "One JSON object: usable, first_problem, arena_bytes,\n"
+           "findings [{id, state, title, seen, mend}]");
+}
+
 void define(CLI::App& program, Parsed& parsed) {
   program.description(
       "Bakes a language model once into step graphs of fixed shape, and runs them.");
@@ -164,6 +180,7 @@ void define(CLI::App& program, Parsed& parsed) {
   add_score(program, parsed.score);
   add_inspect(program, parsed.inspect);
   add_bench(program, parsed.bench);
+  add_doctor(program, parsed.doctor);
 }
 
 // What is wrong with flags that are right one by one; empty: nothing.
@@ -194,6 +211,8 @@ std::string contradiction(const ScoreCommand& score) {
 
 std::string contradiction(const BenchCommand& bench) { return contradiction(bench.where.bundle); }
 
+std::string contradiction(const DoctorCommand&) { return ""; }
+
 std::string contradiction(const ShowText&) { return ""; }
 
 Command chosen(const std::string& name, Parsed parsed) {
@@ -202,6 +221,7 @@ Command chosen(const std::string& name, Parsed parsed) {
   if (name == "chat") return std::move(parsed.chat);
   if (name == "score") return std::move(parsed.score);
   if (name == "inspect") return std::move(parsed.inspect);
+  if (name == "doctor") return std::move(parsed.doctor);
   return std::move(parsed.bench);
 }
 

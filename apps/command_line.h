@@ -33,6 +33,11 @@ struct InspectCommand {
   bool verify = false;
 };
 
+struct DoctorCommand {
+  std::string bundle;  // whose cache the memory limit is held against; empty: none
+  bool json = false;
+};
+
 /// Where and how a bundle runs.
 struct RunChoice {
   std::string bundle;               // path of its directory, or of an .xml in it
@@ -84,7 +89,7 @@ struct BenchCommand {
 };
 
 using Command = std::variant<ShowText, BakeCommand, InspectCommand, RunCommand, ChatCommand,
-                             ScoreCommand, BenchCommand>;
+                             ScoreCommand, BenchCommand, DoctorCommand>;
 
 /// `arguments` are those after the program's name. Knows nothing about files: a path is a text.
 /// Errors: kInvalidArgument, one line that names the argument and the help that explains it.

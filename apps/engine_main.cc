@@ -2,16 +2,24 @@
 // own arguments; it can also be called by hand.
 #include <malloc.h>
 
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
+#include <string_view>
 
 #include "bake_command.h"
 #include "bench_command.h"
 #include "chat_command.h"
 #include "command_line.h"
+#include "doctor_command.h"
+#include "engine/npu_self_test.h"
 #include "exit_status.h"
 #include "inspect.h"
 #include "run_command.h"
 #include "score_command.h"
+#include "self_test_process.h"
 
 namespace ovenbird {
 namespace {
@@ -26,8 +34,22 @@ ExitStatus perform(const RunCommand& command) { return run(command); }
 ExitStatus perform(const ChatCommand& command) { return chat(command); }
 ExitStatus perform(const ScoreCommand& command) { return score_text(command); }
 ExitStatus perform(const BenchCommand& command) { return bench(command); }
+ExitStatus perform(const DoctorCommand& command) { return examine(command); }
+
+/// Writes an answer before each step and after the last. A driver that hangs when it is unloaded
+/// has been heard by then.
+[[noreturn]] void say_what_the_npu_does() {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whoever asked has gone: nobody would end it
+  const auto say = [](const NpuAnswer& answer) {
+    std::puts(to_json(answer).c_str());
+    std::fflush(stdout);
+  };
+  say(try_npu(say));
+  ::_exit(kExitDone);
+}
 
 ExitStatus run_engine(int count, char** arguments) {
+  if (count == 2 && arguments[1] == kSelfTestWord) say_what_the_npu_does();
   const Result<Command> command =
       parse_command_line({arguments + 1, static_cast<size_t>(count - 1)});
   if (!command) return report(command.error());

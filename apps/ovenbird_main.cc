@@ -1,33 +1,24 @@
-// The program `ovenbird`: reads the command line, inspects bundles itself, and becomes
+// The program `ovenbird`: reads the command line, inspects bundles and machines itself, and becomes
 // `ovenbird-engine` for everything that needs OpenVINO, which it never loads.
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "command_line.h"
+#include "doctor_command.h"
+#include "engine_path.h"
 #include "exit_status.h"
 #include "inspect.h"
 
 namespace ovenbird {
 namespace {
 
-/// $OVENBIRD_ENGINE, or the program beside this one.
-std::string engine_path() {
-  if (const char* named = std::getenv("OVENBIRD_ENGINE"); named && *named) return named;
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "ovenbird-engine").string();
-}
-
 /// Returns only if the engine cannot be started.
 ExitStatus become_engine(char** arguments) {
-  const std::string path = engine_path();
+  const std::string path = engine_path().string();
   ::execv(path.c_str(), arguments);
   return report({Code::kIo, "start " + path + ": " + std::strerror(errno) +
                                 "; install it beside ovenbird, or name it in OVENBIRD_ENGINE"});
@@ -42,6 +33,7 @@ ExitStatus run_program(int count, char** arguments) {
     return finish_output();
   }
   if (const auto* wanted = std::get_if<InspectCommand>(&*command)) return inspect(*wanted);
+  if (const auto* wanted = std::get_if<DoctorCommand>(&*command)) return examine(*wanted);
   return become_engine(arguments);
 }
 

@@ -19,6 +19,7 @@ MAY_SEE_OPENVINO = {
     "src/bake/step_graph.cc", "src/bake/step_graph.h", "src/engine/device_properties.cc",
     "src/engine/device_properties.h", "src/engine/device_tensors.cc",
     "src/engine/device_tensors.h", "src/engine/graph_loader.cc", "src/engine/graph_loader.h",
+    "src/engine/npu_self_test.cc",
     "src/engine/openvino_core.cc", "src/engine/openvino_core.h", "src/engine/openvino_engine.cc",
     "src/engine/port_check.cc", "src/engine/port_check.h", "tests/engine/plain_openvino.cc",
     "testing/npu_emulator/src/openvino_c.h"}

@@ -72,6 +72,15 @@ TEST_CASE("a value may begin with a dash") {
   CHECK(parsed<RunCommand>({"run", "b", "--prompt", "--help"}).prompt == "--help");
 }
 
+TEST_CASE("doctor takes a bundle or none") {
+  CHECK(parsed<DoctorCommand>({"doctor"}).bundle == "");
+  CHECK(!parsed<DoctorCommand>({"doctor"}).json);
+  const auto doctor = parsed<DoctorCommand>({"doctor", "--json", "smollm2"});
+  CHECK(doctor.bundle == "smollm2");
+  CHECK(doctor.json);
+  CHECK(contains(refusal({"doctor", "one", "two"}), "two"));
+}
+
 TEST_CASE("the spellings of other programs mean the same") {
   CHECK(parsed<BakeCommand>({"bake", "--model_id", "Qwen/Qwen3-0.6B"}).source == "Qwen/Qwen3-0.6B");
   const auto run = parsed<RunCommand>(
@@ -183,7 +192,7 @@ TEST_CASE("score, chat, bench and inspect take their flags") {
 }
 
 TEST_CASE("every command explains itself, with an example") {
-  for (const char* command : {"bake", "run", "chat", "score", "inspect", "bench"}) {
+  for (const char* command : {"bake", "run", "chat", "score", "inspect", "bench", "doctor"}) {
     const auto help = parsed<ShowText>({command, "--help"});
     CHECK(contains(help.text, "Examples:\n  ovenbird " + std::string(command)));
   }
@@ -192,7 +201,7 @@ TEST_CASE("every command explains itself, with an example") {
 }
 
 TEST_CASE("help fits a terminal of 100 columns") {
-  for (const char* command : {"bake", "run", "chat", "score", "inspect", "bench"}) {
+  for (const char* command : {"bake", "run", "chat", "score", "inspect", "bench", "doctor"}) {
     const std::string help = parsed<ShowText>({command, "--help"}).text;
     size_t begin = 0;
     for (size_t end = help.find('\n'); end != help.npos; end = help.find('\n', begin)) {

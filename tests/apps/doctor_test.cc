@@ -1,0 +1,180 @@
+// doctor as a user sees it: on this machine, with engines that misbehave, and as a table of the
+// broken machines of tests/doctor.
+#include "doctor_command.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "bundle/bundle.h"
+#include "doctor/example_machine.h"
+#include "memory_needs.h"
+#include "program.h"
+
+namespace ovenbird {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// A directory whose libze_loader.so.1 is named by LD_LIBRARY_PATH, so that the self-test is run,
+/// and a script that stands in for ovenbird-engine.
+class StandIns {
+ public:
+  explicit StandIns(const std::string& script) {
+    directory_.write("libze_loader.so.1", "");
+    const auto engine = directory_.write("engine", "#!/bin/sh\n" + script + "\n");
+    std::filesystem::permissions(engine, std::filesystem::perms::owner_all);
+  }
+  std::vector<std::string> environment() const {
+    return {"LD_LIBRARY_PATH=" + directory_.path().string(),
+            "OVENBIRD_ENGINE=" + (directory_.path() / "engine").string()};
+  }
+
+ private:
+  TemporaryDirectory directory_;
+};
+
+constexpr const char* kGoodAnswer =
+    R"(echo '{"listed":true,"name":"Emulated","architecture":"4000","driver":"17",)"
+    R"("failed_step":"","error":"","imports_pages":true,"import_error":""}')";
+
+TEST_CASE("on this machine, doctor says whether an NPU can be used, and its exit code does") {
+  const Finished finished = run_program({"doctor"}, "", {"LD_LIBRARY_PATH="});
+  INFO(finished.out);
+  CHECK(finished.err == "");
+  CHECK((finished.exit_code == 0 || finished.exit_code == 4));
+  CHECK(contains(finished.out, "CPU"));
+  CHECK(contains(finished.out,
+                 finished.exit_code == 0 ? "\nan NPU can be used\n" : "\nno NPU can be used"));
+}
+
+TEST_CASE("--json is one object with every finding") {
+  const Finished finished = run_program({"doctor", "--json"}, "", {"LD_LIBRARY_PATH="});
+  const auto json = nlohmann::json::parse(finished.out);
+  CHECK(json["usable"].get<bool>() == (finished.exit_code == 0));
+  CHECK(json["arena_is_assumed"] == true);
+  CHECK(json["arena_bytes"] == 512 << 20);
+  REQUIRE(json["findings"].size() == 15);
+  for (const auto& finding : json["findings"]) {
+    CHECK(finding.size() == 5);
+    CHECK(finding["mend"].is_array());
+    const bool is_first = finding["state"] == "problem";
+    if (is_first) {
+      CHECK(json["first_problem"] == finding["id"]);
+      break;
+    }
+  }
+}
+
+TEST_CASE("a bundle's own cache is what the memory limit is held against") {
+  const std::string& bundle = baked_golden("qwen3");
+  const Finished finished = run_program({"doctor", "--json", bundle});
+  const auto json = nlohmann::json::parse(finished.out);
+  CHECK(json["arena_is_assumed"] == false);
+  CHECK(json["arena_bytes"] == memory_needs(Bundle::open(bundle)->manifest()).slot);
+}
+
+TEST_CASE("a bundle that is not there is exit code 3") {
+  check_failure(run_program({"doctor", "/nothing/here"}), 3);
+}
+
+TEST_CASE("the engine knows the command too, and self-tests without an NPU to be found") {
+  const Finished finished = run_program({"doctor"}, "", {"LD_LIBRARY_PATH="});
+  const StandIns loader("exec " OVENBIRD_PROGRAM "-engine doctor");
+  const Finished same =
+      run_program({"run", "b"}, "", {"LD_LIBRARY_PATH=", loader.environment()[1]});
+  CHECK(same.exit_code == finished.exit_code);
+  CHECK(contains(same.out, "NPU can be used"));
+}
+
+TEST_CASE("a loader that stands in for the system's is tried, and called so") {
+  const StandIns good(kGoodAnswer);
+  const Finished finished = run_program({"doctor"}, "", good.environment());
+  INFO(finished.out);
+  CHECK(finished.exit_code == 0);
+  CHECK(
+      contains(finished.out, "an NPU can be used, through the loader that LD_LIBRARY_PATH names"));
+  CHECK(contains(finished.out, "it computes: Emulated, platform 4000, driver 17"));
+}
+
+TEST_CASE("an engine that dies, talks nonsense or is not there is a finding, not a crash") {
+  for (const auto& [script, words] : {std::pair{"kill -SEGV $$", "signal 11 (Segmentation fault)"},
+                                      {"echo hello", "nonsense"},
+                                      {"exit 7", "exit code 7"}}) {
+    const StandIns bad(script);
+    const Finished finished = run_program({"doctor"}, "", bad.environment());
+    CHECK(finished.exit_code == 4);
+    CHECK(finished.err == "");
+    CHECK(contains(finished.out, words));
+    CHECK(contains(finished.out, "no NPU can be used"));
+  }
+  const StandIns none("");
+  const Finished finished =
+      run_program({"doctor"}, "", {none.environment()[0], "OVENBIRD_ENGINE=/nothing/engine"});
+  CHECK(finished.exit_code == 4);
+  CHECK(contains(finished.out, "/nothing/engine: No such file"));
+}
+
+TEST_CASE("the driver of the system's loader is tried by OpenVINO itself, in a process") {
+  // An empty file is no loader: OpenVINO looks at it, lists no NPU, and says so.
+  const StandIns loader("exec " OVENBIRD_PROGRAM "-engine \"$@\"");
+  const Finished finished = run_program({"doctor", "--json"}, "", loader.environment());
+  INFO(finished.out);
+  CHECK(finished.exit_code == 4);
+  CHECK(contains(finished.out, "OpenVINO does not list the NPU"));
+}
+
+/// At most 100 columns of printable ASCII, no blanks at their ends.
+void check_table(const Examination& examination) {
+  const std::string table = doctor_table(examination);
+  INFO(table);
+  for (size_t at = 0; at < table.size();) {
+    const size_t end = table.find('\n', at);
+    REQUIRE(end != std::string::npos);
+    const std::string line = table.substr(at, end - at);
+    CHECK(line.size() <= 100);
+    CHECK(std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+    CHECK(!line.ends_with(" "));
+    at = end + 1;
+  }
+}
+
+TEST_CASE("the table of a whole machine and of broken ones") {
+  ExampleMachine machine;
+  machine.arena.is_assumed = true;
+  const Examination whole{
+      .findings = machine.findings(), .self_test = machine.self_test, .arena = machine.arena};
+  check_table(whole);
+  CHECK(doctor_table(whole).ends_with("\nan NPU can be used\n"));
+
+  machine.set_mode("dev/accel/accel0", 0600);
+  machine.replace("proc/self/limits", "8388608000", "65536");
+  machine.remove("opt/openvino/libopenvino_intel_npu_compiler.so");
+  machine.write(".dockerenv", "");
+  const Examination broken{.findings = machine.findings()};
+  check_table(broken);
+  CHECK(contains(doctor_table(broken), "\nproblem  permission         /dev/accel/accel0 has "));
+  CHECK(contains(doctor_table(broken), "\n         > "));
+  CHECK(doctor_table(broken).ends_with("\nno NPU can be used; begin with: permission\n"));
+}
+
+TEST_CASE("texts from outside do not break the table or the JSON") {
+  const std::string wild = "\xff\x01 \n\t " + std::string(300, 'x') + " \xc3\xa9";
+  const Examination examination{.findings = {{.id = "cpu",
+                                              .state = Finding::State::kProblem,
+                                              .title = "CPU",
+                                              .seen = wild,
+                                              .mend = {wild, "", " ", std::string(100, 'y')}},
+                                             {.id = "pci", .title = "PCI device", .seen = ""}}};
+  check_table(examination);
+  const auto json = nlohmann::json::parse(doctor_json(examination));
+  CHECK(json["findings"][0]["mend"].size() == 4);
+  CHECK(json["first_problem"] == "cpu");
+}
+
+}  // namespace
+}  // namespace ovenbird
