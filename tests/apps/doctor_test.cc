@@ -128,6 +128,52 @@ TEST_CASE("the driver of the system's loader is tried by OpenVINO itself, in a p
   CHECK(contains(finished.out, "OpenVINO does not list the NPU"));
 }
 
+/// `ovenbird doctor --json` on the emulated driver, with one setting of its own.
+nlohmann::json on_emulator(const std::string& setting, int exit_code) {
+  const Finished finished =
+      run_program({"doctor", "--json"}, "", {"LD_LIBRARY_PATH=" OVENBIRD_NPU_EMULATOR, setting});
+  INFO(setting << "\n" << finished.out);
+  CHECK(finished.exit_code == exit_code);
+  CHECK(finished.err == "");
+  return nlohmann::json::parse(finished.out);
+}
+
+/// The finding of that id, as "STATE: SEEN".
+std::string finding_text(const nlohmann::json& json, const std::string& id) {
+  for (const auto& finding : json["findings"]) {
+    if (finding["id"] != id) continue;
+    return finding["state"].get<std::string>() + ": " + finding["seen"].get<std::string>();
+  }
+  return "";
+}
+
+TEST_CASE("on the emulated driver: it computes, and pages are imported unless the driver is old") {
+  const auto whole = on_emulator("NPU_EMULATOR_PLATFORM=3720", 0);
+  CHECK(whole["usable"] == true);
+  CHECK(contains(finding_text(whole, "loader"), "warning: " OVENBIRD_NPU_EMULATOR));
+  CHECK(contains(finding_text(whole, "self_test"), "ok: it computes: "));
+  CHECK(contains(finding_text(whole, "self_test"), ", platform 3720, driver "));
+  CHECK(finding_text(whole, "import").starts_with("ok: "));
+  const auto old = on_emulator("NPU_EMULATOR_IMPORT=no", 0);
+  CHECK(finding_text(old, "self_test").starts_with("ok: "));
+  CHECK(finding_text(old, "import").starts_with("warning: memory is copied at every step: "));
+}
+
+TEST_CASE("on the emulated driver: every fault is found, with its step") {
+  for (const auto& [fault, words] :
+       {std::pair{"crash@1", "signal 6 (Aborted); at step \"run\""},
+        {"segfault@2", "signal 11 (Segmentation fault); at step \"import\""},
+        {"device-lost@1", "does not run: "},
+        {"compile-failure@1", "does not compile: "},
+        {"garbage@1", "it computes wrong numbers"},
+        {"zeros@2", "pages are imported, but results do not arrive in them"}}) {
+    const auto json = on_emulator("NPU_EMULATOR_FAULT=" + std::string(fault), 4);
+    CHECK(json["usable"] == false);
+    CHECK(contains(finding_text(json, "self_test"), words));
+    CHECK(finding_text(json, "import").starts_with("skipped: "));
+  }
+}
+
 /// At most 100 columns of printable ASCII, no blanks at their ends.
 void check_table(const Examination& examination) {
   const std::string table = doctor_table(examination);
