@@ -111,6 +111,7 @@ PciFacts read_pci(const MachineView& view) {
     const std::string_view id = value_of(file.text, "PCI_ID", '=');
     if (id.size() != 9 || id.substr(0, 5) != "8086:") continue;
     const int64_t device = number_in(id.substr(5), 16);
+    if (device < 0) continue;
     // Class 0x12: processing accelerator. One of Intel's may be an NPU that is newer than our
     // table.
     const int64_t device_class = number_in(value_of(file.text, "PCI_CLASS", '='), 16);

@@ -157,6 +157,13 @@ TEST_CASE("an accelerator of Intel's that is newer than the table is a device al
   CHECK(first_problem(findings) == nullptr);
 }
 
+TEST_CASE("a device whose number is none is no NPU") {
+  ExampleMachine machine;
+  machine.remove_node();
+  machine.replace("sys/bus/pci/devices/0000:00:0b.0/uevent", "7D1D", "7D1-");
+  check_only_problem(machine, "pci", "none that is an NPU", "firmware set-up (BIOS)");
+}
+
 TEST_CASE("a kernel before 6.3 is too old, and 6.3 is not") {
   for (const char* release : {"5.15.0-107-generic", "6.2.16", "4.4", "6.2"}) {
     ExampleMachine machine;
