@@ -20,7 +20,7 @@ Result<PageMemory> PageMemory::allocate(size_t bytes) {
   const size_t size = round_up_to_page(bytes);
   // Without a reservation: a cache for a long context is mostly never touched.
   void* start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED) {
     return fail(Code::kIo, "allocate " + std::to_string(size) + " bytes: " + std::strerror(errno));
   }

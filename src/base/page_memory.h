@@ -9,8 +9,9 @@
 
 namespace ovenbird {
 
-/// Owns a private mapping. Pages take no memory until they are written. Moving it does not move
-/// the bytes.
+/// Owns a mapping of shared memory that has no name: what an NPU imports here are the same pages
+/// that another process could map. Pages take no memory until they are written. Moving it does not
+/// move the bytes.
 class PageMemory {
  public:
   /// Errors: kIo (the address space or the process's limit is used up).

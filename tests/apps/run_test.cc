@@ -70,6 +70,57 @@ TEST_CASE("run gives transformers' greedy tokens on every plan") {
   }
 }
 
+const std::vector<std::string> kEmulated = {"LD_LIBRARY_PATH=" OVENBIRD_NPU_EMULATOR};
+
+TEST_CASE("run gives transformers' greedy tokens on the emulated NPU") {
+  const Json greedy = golden("qwen2")["greedy"];
+  for (const char* plan : {"window", "cached"}) {
+    CAPTURE(plan);
+    const Json json = json_of(run_program(
+        {"run", baked_golden("qwen2"), "--ids", joined(greedy["prompt_ids"]), "--max-tokens", "32",
+         "--plan", plan, "--json", "--device", "NPU", "--no-fallback"},
+        "", kEmulated));
+    REQUIRE(!json["ids"].empty());
+    for (size_t index = 0; index < json["ids"].size(); ++index) {
+      CHECK(json["ids"][index] == greedy["ids"][index]);
+    }
+    CHECK(json["device"] == "NPU");
+  }
+}
+
+TEST_CASE("what an NPU does wrong is one line and an exit code") {
+  struct Case {
+    std::string fault;
+    int exit_code;
+    std::string words;
+  };
+  for (const Case& fault :
+       {Case{"device-lost@2", 1, "DEVICE_LOST"}, Case{"garbage@2", 1, "not finite"},
+        Case{"zeros@2", 1, "the same number everywhere"},
+        Case{"run-oom@2", 4, "OUT_OF_DEVICE_MEMORY"},
+        Case{"compile-failure@*", 4, "a fault that was asked for"},
+        Case{"compile-oom@*", 4, "OUT_OF_HOST_MEMORY"}}) {
+    CAPTURE(fault.fault);
+    std::vector<std::string> environment = kEmulated;
+    environment.push_back("NPU_EMULATOR_FAULT=" + fault.fault);
+    std::filesystem::remove_all(std::filesystem::path(baked_golden("qwen2")) / "cache");
+    const Finished finished =
+        run_program(run_words({"--device", "NPU", "--no-fallback", "--plan", "window", "--json"}),
+                    "", environment);
+    const std::string line = check_failure(finished, fault.exit_code);
+    CHECK(line.find(fault.words) != std::string::npos);
+    CHECK(line.find("NPU") != std::string::npos);
+  }
+}
+
+TEST_CASE("an NPU that does not compile is passed over, with one line that says why") {
+  const Finished finished = run_program(run_words({"--device", "NPU", "--json"}), "",
+                                        {kEmulated[0], "NPU_EMULATOR_FAULT=compile-failure@*"});
+  CHECK(finished.exit_code == 0);
+  CHECK(Json::parse(finished.out)["device"] == "CPU");
+  CHECK(finished.err.find("NPU not used: compile") != std::string::npos);
+}
+
 TEST_CASE("score gives transformers' log-probabilities, null first") {
   const Json sequence = golden("qwen2")["sequences"][0];
 
