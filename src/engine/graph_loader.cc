@@ -3,6 +3,7 @@
 
 #include <openvino/runtime/core.hpp>
 #include <openvino/runtime/properties.hpp>
+#include <stdexcept>
 
 #include "base/resident_pages.h"
 #include "engine/blob_cache.h"
@@ -39,27 +40,50 @@ GraphLoader::GraphLoader(const Bundle& bundle, const EngineOptions& options, std
 
 LoadedGraph GraphLoader::load(const GraphInfo& graph) {
   const std::lock_guard lock(mapping_mutex());
-  LoadedGraph loaded = [&] {
-    if (folds_) return load_folded(graph);
-    try {
-      return import_or_compile(graph, properties_);
-    } catch (const std::exception& thrown) {
-      const bool lacks_memory = code_of(thrown, Code::kInternal) == Code::kOutOfMemory;
-      if (device_ != "NPU" || !lacks_memory) throw;
-    }
-    LoadedGraph made = load_folded(graph);
-    folds_ = true;
-    return made;
-  }();
+  LoadedGraph loaded = import_or_compile(graph);
   drop_resident_pages(bundle_.directory());
   return loaded;
 }
 
-LoadedGraph GraphLoader::load_folded(const GraphInfo& graph) const {
-  LoadedGraph loaded =
-      import_or_compile(graph, folded(properties_, "ovenbird " + bundle_.directory().string()));
-  loaded.is_folded = true;
-  return loaded;
+LoadedGraph GraphLoader::import_or_compile(const GraphInfo& graph) {
+  const bool may_fold = device_ == "NPU";
+  if (!folds_) {
+    if (auto kept = import(graph, Form::kWhole)) return std::move(*kept);
+  }
+  if (may_fold) {
+    // What was folded once need not run out of memory again.
+    if (auto kept = import(graph, Form::kFolded)) {
+      folds_ = true;
+      return std::move(*kept);
+    }
+  }
+  std::string lacks_memory;
+  if (!folds_) {
+    try {
+      return compile(graph, Form::kWhole);
+    } catch (const std::exception& thrown) {
+      if (!may_fold || code_of(thrown, Code::kInternal) != Code::kOutOfMemory) throw;
+      lacks_memory = words_of(thrown);
+    }
+  }
+  try {
+    LoadedGraph made = compile(graph, Form::kFolded);
+    folds_ = true;
+    return made;
+  } catch (const std::exception& thrown) {
+    if (lacks_memory.empty()) throw;
+    // The memory is what is missing; that folding did not help is the lesser news.
+    throw std::runtime_error(lacks_memory + "; folded: " + words_of(thrown));
+  }
+}
+
+ov::AnyMap GraphLoader::properties_of(Form form) const {
+  if (form == Form::kWhole) return properties_;
+  std::string bank = "ovenbird";  // the plugin takes no blanks in it
+  for (const FileInfo& file : bundle_.manifest().files) {
+    if (file.name == kWeightsName) bank += "_" + file.sha256;
+  }
+  return folded(properties_, bank);
 }
 
 std::vector<std::string> GraphLoader::notes() const {
@@ -78,16 +102,14 @@ std::string GraphLoader::blob_key(const GraphInfo& graph, const ov::AnyMap& prop
   return key;
 }
 
-LoadedGraph GraphLoader::import_or_compile(const GraphInfo& graph,
-                                           const ov::AnyMap& properties) const {
-  if (options_.blob_cache) {
-    if (std::optional<LoadedGraph> kept = import(graph, properties)) return std::move(*kept);
-  }
+LoadedGraph GraphLoader::compile(const GraphInfo& graph, Form form) const {
+  const ov::AnyMap properties = properties_of(form);
   ov::AnyMap asked = properties;
   if (options_.blob_cache && knows_property(device_, ov::cache_mode.name())) {
     asked.insert(ov::cache_mode(ov::CacheMode::OPTIMIZE_SIZE));  // weights stay in the .bin
   }
   LoadedGraph loaded;
+  loaded.is_folded = form == Form::kFolded;
   loaded.model =
       openvino_core().compile_model(openvino_core().read_model(bundle_.file(graph.file).string(),
                                                                bundle_.file(kWeightsName).string()),
@@ -100,11 +122,13 @@ LoadedGraph GraphLoader::import_or_compile(const GraphInfo& graph,
   return loaded;
 }
 
-std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph,
-                                               const ov::AnyMap& properties) const {
+std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph, Form form) const {
+  if (!options_.blob_cache) return std::nullopt;
+  const ov::AnyMap properties = properties_of(form);
   const BlobCache cache(bundle_.cache_directory());
   const std::string key = blob_key(graph, properties);
   LoadedGraph loaded;
+  loaded.is_folded = form == Form::kFolded;
   loaded.blob = cache.find(key);
   if (!loaded.blob) return std::nullopt;
   ov::AnyMap asked = properties;

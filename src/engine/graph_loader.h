@@ -39,17 +39,21 @@ class GraphLoader {
   std::vector<std::string> notes() const;
 
  private:
+  /// As the bundle has it, or cut into functions by OpenVINO's NPU wrapper.
+  enum class Form { kWhole, kFolded };
+
+  LoadedGraph import_or_compile(const GraphInfo& graph);
+  std::optional<LoadedGraph> import(const GraphInfo& graph, Form form) const;
+  LoadedGraph compile(const GraphInfo& graph, Form form) const;
+  ov::AnyMap properties_of(Form form) const;
   std::string blob_key(const GraphInfo& graph, const ov::AnyMap& properties) const;
-  std::optional<LoadedGraph> import(const GraphInfo& graph, const ov::AnyMap& properties) const;
-  LoadedGraph import_or_compile(const GraphInfo& graph, const ov::AnyMap& properties) const;
-  LoadedGraph load_folded(const GraphInfo& graph) const;
 
   const Bundle& bundle_;
   const EngineOptions options_;
   const std::string device_;
   const ov::AnyMap properties_;
   const std::string device_facts_;   // a line for each thing that a blob depends on
-  std::atomic<bool> folds_ = false;  // the compiler has run out of memory once
+  std::atomic<bool> folds_ = false;  // whole graphs have run out of memory once
 };
 
 }  // namespace ovenbird

@@ -59,7 +59,6 @@ Result<OpenedEngine> open_engine(const Bundle& bundle, const EngineOptions& opti
     Result<std::unique_ptr<Engine>> engine = open_on(bundle, options, device);
     if (engine) {
       opened.engine = std::move(*engine);
-      for (std::string& note : opened.engine->notes()) opened.notes.push_back(std::move(note));
       return opened;
     }
     if (engine.error().code == Code::kCorrupt) return Failure{engine.error()};  // for all devices

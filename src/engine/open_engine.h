@@ -26,8 +26,7 @@ struct EngineOptions {
   bool blob_cache = true;             // keep compiled blobs in the bundle's cache/
 };
 
-/// An engine with one line for each device that was tried in vain before it, and what its notes()
-/// said when it was opened.
+/// An engine and, for each device that was tried in vain before it, one line saying why.
 struct OpenedEngine {
   std::unique_ptr<Engine> engine;
   std::vector<std::string> notes;

@@ -57,6 +57,7 @@ void open_and_step(bool fallback) {
   }
   Engine& engine = *opened->engine;
   Json told{{"open", "done"}, {"device", engine.device()}, {"notes", opened->notes}};
+  for (std::string& note : engine.notes()) told["notes"].push_back(std::move(note));
   OwnedBuffers buffers(engine.graphs()[0], bundle->manifest());
   const Result<Engine::Binding> binding = engine.bind(0, buffers.step);
   told["bind"] = binding ? "done" : name_of(binding.error().code);

@@ -201,7 +201,7 @@ TEST_CASE("child: a conversation through the plan" * doctest::skip()) {
     said.push_back(ids.back());
     next = std::span(ids).last(1);
   }
-  report({{"said", said}, {"notes", opened->notes}});
+  report({{"said", said}, {"notes", opened->engine->notes()}});
 }
 
 EmulatedRun converse(const std::string& plan, Environment settings) {
@@ -238,6 +238,20 @@ TEST_CASE("a driver that imports no memory gives the same answer, and that is sa
   REQUIRE(without.reports[0]["notes"].size() == 1);
   CHECK(without.reports[0]["notes"][0].get<std::string>().find("imports no memory") !=
         std::string::npos);
+}
+
+TEST_CASE("a folded graph gives the same answer, and is imported as such") {
+  const EmulatedRun whole = converse("window", {});
+  std::filesystem::remove_all(npu_bundle().open().cache_directory());
+  const EmulatedRun folded = converse("window", {{"FAULT", "compile-oom@1"}});
+  CHECK(folded.reports[0]["said"] == whole.reports[0]["said"]);
+  CHECK(folded.reports[0]["notes"].size() == 1);
+  // Whole, it would be compiled now: nothing keeps it from that but the folded blob.
+  const EmulatedRun again = converse("window", {});
+  CHECK(again.count("compile") == 0);
+  CHECK(again.count("blob_import") > 0);
+  CHECK(again.reports[0]["said"] == whole.reports[0]["said"]);
+  std::filesystem::remove_all(npu_bundle().open().cache_directory());
 }
 
 TEST_CASE("every platform runs what bake made for an NPU") {
