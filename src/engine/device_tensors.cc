@@ -59,7 +59,10 @@ class ImportedTensors : public DeviceTensors {
 
   /// The pages from `start` on, imported now or before; forgotten with the last tensor over them.
   Import import(void* start, size_t bytes, ov::element::Type type) {
-    if (Import known = imports_[start].lock()) return known;
+    std::erase_if(imports_, [](const auto& entry) { return entry.second.expired(); });
+    if (const auto known = imports_.find(start); known != imports_.end()) {
+      return known->second.lock();
+    }
     const ov::Shape flat{round_up_to_page(bytes) / type.size()};
     auto made = std::make_shared<ov::RemoteTensor>(
         context_.create_tensor(type, flat, start, ov::intel_npu::MemType::CPU_VA));
