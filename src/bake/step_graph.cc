@@ -156,13 +156,13 @@ class StepGraphBuilder : GraphOps {
     return has(name + "_bias") ? make<op::Add>(rows, constant(name + "_bias")) : rows;
   }
 
-  /// Root mean square norm over the last axis: x / sqrt(mean(x^2) + epsilon) * weight. The names
-  /// tell an NPU's compiler where f16 would overflow (see engine/npu_properties).
+  /// Root mean square norm over the last axis: x / sqrt(mean(x^2) + epsilon) * weight. An NPU's
+  /// compiler knows these operations by their order: the sum of squares overflows f16, and is asked
+  /// to be computed in f32 (see engine/device_properties).
   Value rms_norm(const Value& rows, const std::string& name) const {
     const Value squares = make<op::Power>(rows, number(2.0f));
     const Value mean = make<op::ReduceMean>(squares, integers({-1}), true);
-    auto shifted = std::make_shared<op::Add>(mean, number(config_.rms_epsilon));
-    shifted->set_friendly_name(name + "/Add_RMSNorm");
+    const Value shifted = make<op::Add>(mean, number(config_.rms_epsilon));
     const Value inverse = make<op::Divide>(number(1.0f), make<op::Sqrt>(shifted));
     return make<op::Multiply>(make<op::Multiply>(rows, inverse), constant(name));
   }

@@ -26,8 +26,8 @@ constexpr const char* kLunarLake = "4000";
 /// Meteor and Arrow Lake: the compiler's own choice of tiles is right for their two.
 constexpr const char* kMeteorLake = "3720";
 
-/// What Intel's documents advise for language models. "Add_RMSNorm" is how step graphs name the
-/// addition that overflows f16.
+/// What Intel's documents advise for language models. The layers are types of operations, but for
+/// "Add_RMSNorm": an addition between a ReduceMean and a Sqrt, which a sum of squares overflows.
 ov::AnyMap npu_properties() {
   const std::string architecture = openvino_core().get_property("NPU", ov::device::architecture);
   std::string mode = "compute-layers-with-higher-precision=Sqrt,Power,ReduceMean,Add_RMSNorm";

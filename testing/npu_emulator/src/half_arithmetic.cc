@@ -5,6 +5,7 @@
 // extending the available precision"): with c = x * (2^13 + 1), the high part is c - (c - x).
 #include "src/half_arithmetic.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <pugixml.hpp>
@@ -59,11 +60,27 @@ std::set<std::string> higher_precision_layers(const std::string& build_flags) {
   return names;
 }
 
-bool is_exempt(const ovenbird::IrLayer& layer, const std::set<std::string>& exempt) {
-  for (const std::string& name : exempt) {
-    if (layer.type == name || layer.name.starts_with(name)) return true;
+/// The addition in an RMSNorm, as Intel's open compiler knows it: of a ReduceMean, and first used
+/// by a square root. Its sum of squares is what overflows.
+bool is_addition_of_norm(const ovenbird::IrGraph& graph, size_t index) {
+  const ovenbird::IrLayer& layer = graph.layers[index];
+  if (layer.type != "Add") return false;
+  const auto adds = [&](const ovenbird::IrSource& source) {
+    return graph.layers[source.layer].type == "ReduceMean";
+  };
+  if (std::none_of(layer.sources.begin(), layer.sources.end(), adds)) return false;
+  for (const ovenbird::IrLayer& user : graph.layers) {
+    for (const ovenbird::IrSource& source : user.sources) {
+      if (source.layer == index) return user.type == "Sqrt";
+    }
   }
   return false;
+}
+
+/// The option's words are types of operations, and one pattern.
+bool is_exempt(const ovenbird::IrGraph& graph, size_t index, const std::set<std::string>& exempt) {
+  return exempt.contains(graph.layers[index].type) ||
+         (exempt.contains("Add_RMSNorm") && is_addition_of_norm(graph, index));
 }
 
 /// For each layer, whether anything in front of it is a Parameter. Weights do not depend on one.
@@ -211,9 +228,10 @@ RewrittenModel with_half_arithmetic(const CompilerInput& input, const std::strin
   for (pugi::xml_node layer : writer.layers().children("layer")) {
     if (index == input.graph.layers.size()) break;  // what follows has been added here
     const ovenbird::IrLayer& known = input.graph.layers[index];
-    const bool wanted = depends[index] && arithmetic().contains(known.type);
+    const bool wanted = depends[index] && arithmetic().contains(known.type) &&
+                        !is_exempt(input.graph, index, exempt);
     ++index;
-    if (!wanted || is_exempt(known, exempt)) continue;
+    if (!wanted) continue;
     for (pugi::xml_node port : layer.child("output").children("port")) {
       const std::string_view precision = port.attribute("precision").value();
       if (precision != "FP32" && precision != "FP16") continue;

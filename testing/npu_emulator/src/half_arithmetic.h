@@ -17,8 +17,8 @@ struct RewrittenModel {
 
 /// Every arithmetic result that depends on an input is rounded to the 11 significant bits of f16,
 /// and is infinite from 65520 on. Subnormals are kept: the smallest result stays as small as in
-/// f32. Layers that `build_flags` asks to compute in higher precision (by type, or by the beginning
-/// of their name) are left as they are.
+/// f32. Layers that `build_flags` asks to compute in higher precision are left as they are: those
+/// of a type, and for "Add_RMSNorm" the addition in an RMSNorm.
 RewrittenModel with_half_arithmetic(const CompilerInput& input, const std::string& build_flags);
 
 }  // namespace npu_emulator
