@@ -43,11 +43,11 @@ Result<Model> open_model(Bundle opened_bundle, const RunChoice& choice, Purpose 
                               .fallback = choice.fallback,
                               .threads = choice.threads,
                               .exact = choice.exact,
-                              .score = purpose == Purpose::kScore};
+                              .score = purpose == Purpose::kScore,
+                              .on_note = note};
   Result<OpenedEngine> opened = open_engine(*bundle, options);
   if (!opened) return Failure{opened.error()};
   say_what_is_used_instead(choice, *opened);
-  for (const std::string& what : opened->engine->notes()) note(what);
   Result<std::unique_ptr<Plan>> plan = make_plan(plan_name, *opened->engine, bundle->manifest());
   if (!plan) return Failure{plan.error()};
   const float noise = width_noise(bundle->manifest(), options);

@@ -38,8 +38,8 @@ inline constexpr size_t kWeightKindsMax = 256;  // entries of "weights"
 inline constexpr size_t kBundleFilesMax = 1024;
 
 // Graphs as IR; one of SmolLM2 (30 decoder layers): 1 MB, 2,400 layers of 6 ports at most
-inline constexpr size_t kIrBytesMax = 128u << 20;
-inline constexpr size_t kIrLayersMax = 1 << 20;
+inline constexpr size_t kIrBytesMax = 32u << 20;  // taken apart, it is up to 20 times as large
+inline constexpr size_t kIrLayersMax = 1 << 19;
 inline constexpr size_t kIrPortsMax = 1 << 12;  // inputs of one layer, and outputs
 inline constexpr size_t kIrRankMax = 64;
 

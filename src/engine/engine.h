@@ -48,13 +48,11 @@ class Engine {
   /// Begins to compile a graph in the background, if that has not been done.
   virtual void prepare(size_t graph) = 0;
 
-  /// What works, but not as it should: one line each, with what mends it.
-  virtual std::vector<std::string> notes() const = 0;
-
   /// How long bind() has waited for graphs to be compiled, all calls together.
   virtual std::chrono::nanoseconds waited() const = 0;
 
-  /// Gives back what a compiled graph holds; its bindings must not be used again.
+  /// Gives back what a compiled graph holds; its bindings must not be used again. Waits while any
+  /// graph is being compiled.
   virtual void release(size_t graph) = 0;
 
   /// Binds a graph to memory; the cost of choosing another binding later is an index.
@@ -64,6 +62,7 @@ class Engine {
   virtual Result<Binding> bind(size_t graph, const StepBuffers& buffers) = 0;
 
   /// Forgets a binding: its memory may be freed now. Does nothing where release() has done so.
+  /// Waits while any graph is being compiled.
   virtual void unbind(Binding binding) = 0;
 
   /// Runs one step on a binding's memory; blocks until its outputs are written, however long that

@@ -70,10 +70,10 @@ LoadedGraph GraphLoader::import_or_compile(const GraphInfo& graph) {
     LoadedGraph made = compile(graph, Form::kFolded);
     folds_ = true;
     return made;
-  } catch (const std::exception& thrown) {
+  } catch (const std::exception&) {
     if (lacks_memory.empty()) throw;
     // The memory is what is missing; that folding did not help is the lesser news.
-    throw std::runtime_error(lacks_memory + "; folded: " + words_of(thrown));
+    throw std::runtime_error(lacks_memory + "; folded too");
   }
 }
 
@@ -86,11 +86,12 @@ ov::AnyMap GraphLoader::properties_of(Form form) const {
   return folded(properties_, bank);
 }
 
-std::vector<std::string> GraphLoader::notes() const {
-  if (!folds_) return {};
-  return {device_ +
-          ": its compiler has not the memory for a whole graph, so that graphs are folded "
-          "and a step takes many submissions"};
+std::string GraphLoader::note() const {
+  if (!folds_) return "";
+  return device_ +
+         ": its compiler had not the memory for a whole graph, so that graphs are folded and "
+         "a step takes many submissions; to have whole graphs tried again, remove " +
+         bundle_.cache_directory().string();
 }
 
 std::string GraphLoader::blob_key(const GraphInfo& graph, const ov::AnyMap& properties) const {
@@ -135,7 +136,9 @@ std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph, Form form
   if (knows_property(device_, ov::cache_mode.name())) {
     asked.insert(ov::cache_mode(ov::CacheMode::OPTIMIZE_SIZE));
   }
-  asked.insert(ov::weights_path(bundle_.file(kWeightsName).string()));
+  if (knows_property(device_, ov::weights_path.name())) {
+    asked.insert(ov::weights_path(bundle_.file(kWeightsName).string()));
+  }
   const PageDropper dropper(*loaded.blob);
   const std::span<const std::byte> bytes = loaded.blob->bytes();
   try {
@@ -143,9 +146,11 @@ std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph, Form form
     loaded.model = openvino_core().import_model(blob, device_, asked);
     return loaded;
   } catch (const std::exception& thrown) {
-    // A lost device says nothing about the blob; one that cannot be used is made again.
-    if (code_of(thrown, Code::kInternal) == Code::kDeviceLost) throw;
-    cache.remove(key);
+    // A device that is lost or short of memory says nothing about the blob; one that cannot be used
+    // is made again.
+    const Code code = code_of(thrown, Code::kInternal);
+    if (code == Code::kDeviceLost) throw;
+    if (code != Code::kOutOfMemory) cache.remove(key);
     return std::nullopt;
   }
 }

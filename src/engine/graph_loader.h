@@ -6,7 +6,6 @@
 #include <openvino/runtime/compiled_model.hpp>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/mapped_file.h"
 #include "bundle/bundle.h"
@@ -35,8 +34,8 @@ class GraphLoader {
   /// out of memory the graph is folded (see folded()). Throws what OpenVINO throws.
   LoadedGraph load(const GraphInfo& graph);
 
-  /// What the user should know of how graphs were compiled.
-  std::vector<std::string> notes() const;
+  /// What the user should know of how graphs were compiled; empty: nothing.
+  std::string note() const;
 
  private:
   /// As the bundle has it, or cut into functions by OpenVINO's NPU wrapper.

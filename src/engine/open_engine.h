@@ -24,6 +24,9 @@ struct EngineOptions {
   bool exact = false;                 // CPU only: no 8-bit rounding of a matmul's inputs
   bool score = false;                 // logits of every row are wanted, not speed of decoding
   bool blob_cache = true;             // keep compiled blobs in the bundle's cache/
+  /// Told, once each, what works but not as it should: a line, with what mends it. By the thread
+  /// that opens the engine or binds a graph. May be empty.
+  std::function<void(const std::string&)> on_note;
 };
 
 /// An engine and, for each device that was tried in vain before it, one line saying why.

@@ -26,6 +26,8 @@ bool knows_property(const std::string& device, const std::string& name) {
   return std::find(known.begin(), known.end(), name) != known.end();
 }
 
+constexpr size_t kWordsBytesMax = 300;
+
 std::string words_of(const std::exception& thrown) {
   std::string text = thrown.what();
   std::string line;
@@ -36,9 +38,10 @@ std::string words_of(const std::exception& thrown) {
     // "Exception from src/...:" and "Check '...' failed at ..." say where, not what.
     if (part.empty() || part.starts_with("Exception from") || part.starts_with("Check '")) continue;
     line += (line.empty() ? "" : "; ") + part;
-    if (line.size() > 300) break;
+    if (line.size() > kWordsBytesMax) break;
   }
-  return line.empty() ? text.substr(0, text.find('\n')) : line.substr(0, 300);
+  if (line.empty()) line = text.substr(0, text.find('\n'));
+  return line.size() <= kWordsBytesMax ? line : line.substr(0, kWordsBytesMax) + "...";
 }
 
 Code code_of(const std::exception& thrown, Code otherwise) {

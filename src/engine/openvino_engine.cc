@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 #include <optional>
+#include <set>
 
 #include "base/check.h"
 #include "base/resident_pages.h"
@@ -25,12 +26,13 @@ class OpenVinoEngine : public Engine {
   OpenVinoEngine(const Bundle& bundle, const EngineOptions& options, std::string device,
                  std::vector<GraphInfo> graphs)
       : bundle_(bundle),
+        on_note_(options.on_note),
         device_(std::move(device)),
         graphs_(std::move(graphs)),
         loader_(bundle_, options, device_),
         compiled_(graphs_.size()),
         host_tensors_(host_tensors()) {
-    if (device_ == "NPU") import_or_note();
+    if (device_ == "NPU") open_imports();
   }
 
   ~OpenVinoEngine() override {
@@ -40,12 +42,6 @@ class OpenVinoEngine : public Engine {
   const std::string& device() const override { return device_; }
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
   std::chrono::nanoseconds waited() const override { return waited_; }
-
-  std::vector<std::string> notes() const override {
-    std::vector<std::string> notes = loader_.notes();
-    if (!import_note_.empty()) notes.push_back(import_note_);
-    return notes;
-  }
 
   void prepare(size_t graph) override {
     OVENBIRD_CHECK(graph < graphs_.size());
@@ -69,10 +65,13 @@ class OpenVinoEngine : public Engine {
     prepare(graph);
     try {
       const std::shared_ptr<LoadedGraph>& loaded = compiled_[graph].get();
+      tell(loader_.note());
       const Status same = check_ports(loaded->model, graphs_[graph], bundle_.manifest());
       if (!same) return Failure{same.error()};
       return loaded;
     } catch (const std::exception& thrown) {
+      // Memory may be there at another try; what else went wrong would go wrong again.
+      if (code_of(thrown, Code::kCompileFailed) == Code::kOutOfMemory) compiled_[graph] = {};
       return failure("compile", "for", graph, thrown, Code::kCompileFailed);
     }
   }
@@ -82,14 +81,11 @@ class OpenVinoEngine : public Engine {
     const Result<std::shared_ptr<LoadedGraph>> loaded = wait_for(graph);
     waited_ += std::chrono::steady_clock::now() - begin;
     if (!loaded) return Failure{loaded.error()};
-    Bound bound{
-        .graph = graph,
-        .buffers = buffers,
-        .tensors = imported_ && !(*loaded)->is_folded ? imported_.get() : host_tensors_.get()};
+    Bound bound{.graph = graph, .buffers = buffers};
     try {
       bound.request = (*loaded)->model.create_infer_request();
-      const GraphInfo& info = graphs_[graph];
-      if (info.is_static()) set_tensors(bound, {.width = info.width, .past = info.past});
+      if (graphs_[graph].is_static()) bind_static(bound, **loaded);
+      if (!bound.tensors) bound.tensors = host_tensors_.get();
     } catch (const std::exception& thrown) {
       return failure("bind memory of", "on", graph, thrown, Code::kCompileFailed);
     }
@@ -148,19 +144,62 @@ class OpenVinoEngine : public Engine {
 
   Failure failure(const char* what, const char* where, size_t graph, const std::exception& thrown,
                   Code otherwise) const {
-    return fail(code_of(thrown, otherwise), std::string(what) + " " + graphs_[graph].file + " " +
-                                                where + " " + device_ + ": " + words_of(thrown));
+    const Code code = code_of(thrown, otherwise);
+    return fail(code, std::string(what) + " " + graphs_[graph].file + " " + where + " " + device_ +
+                          ": " + words_of(thrown) + remedy_of(code));
   }
 
-  void import_or_note() {
+  std::string remedy_of(Code code) const {
+    if (code == Code::kOutOfMemory)
+      return "; --recipe lean needs less memory, a shorter --context too";
+    if (code == Code::kDeviceLost) return "; try again, or another --device";
+    return "";
+  }
+
+  /// Tells a note once.
+  void tell(const std::string& note) {
+    if (note.empty() || !told_.insert(note).second) return;
+    if (on_note_) on_note_(note);
+  }
+
+  void open_imports() {
     try {
       imported_ = imported_tensors();
     } catch (const std::exception& thrown) {
-      import_note_ =
-          "NPU: its driver imports no memory of ours, so that every step copies the "
-          "whole cache; a newer kernel and driver do (" +
-          words_of(thrown) + ")";
+      tell_of_copies(thrown);
     }
+  }
+
+  void tell_of_copies(const std::exception& thrown) {
+    const bool lacks_memory = code_of(thrown, Code::kInternal) == Code::kOutOfMemory;
+    tell(lacks_memory
+             ? "NPU: its driver has no memory to import ours, so that steps copy the cache; "
+               "`ovenbird doctor " +
+                   bundle_.directory().string() + "` says what limits it"
+             : "NPU: its driver imports no memory of ours, so that steps copy the cache; a newer "
+               "kernel and driver do (" +
+                   words_of(thrown) + ")");
+  }
+
+  /// Binds for good, on an NPU to imported memory if that can be. A folded graph takes none.
+  void bind_static(Bound& bound, LoadedGraph& loaded) {
+    const GraphInfo& info = graphs_[bound.graph];
+    const StepSize size{.width = info.width, .past = info.past};
+    if (imported_ && !loaded.is_folded) {
+      try {
+        bound.tensors = imported_.get();
+        return set_tensors(bound, size);
+      } catch (const std::exception& thrown) {
+        if (code_of(thrown, Code::kInternal) == Code::kDeviceLost) throw;
+        tell_of_copies(thrown);
+      }
+      // Nothing may be left of what has been imported: plain tensors at those addresses would be
+      // taken for it, and it is going.
+      bound = {.graph = bound.graph, .buffers = bound.buffers};
+      bound.request = loaded.model.create_infer_request();
+    }
+    bound.tensors = host_tensors_.get();
+    set_tensors(bound, size);
   }
 
   void let_go(size_t graph) {
@@ -224,13 +263,14 @@ class OpenVinoEngine : public Engine {
   }
 
   const Bundle bundle_;
+  const std::function<void(const std::string&)> on_note_;
   const std::string device_;
   const std::vector<GraphInfo> graphs_;
   GraphLoader loader_;
   std::vector<std::shared_future<std::shared_ptr<LoadedGraph>>> compiled_;
   std::unique_ptr<DeviceTensors> host_tensors_;
   std::unique_ptr<DeviceTensors> imported_;  // NPU only, where its driver imports memory
-  std::string import_note_;
+  std::set<std::string> told_;
   std::vector<Bound> bound_;
   std::chrono::nanoseconds waited_{0};
 };

@@ -62,9 +62,10 @@ void add_weights(const WeightsInfo& weights, std::vector<NpuFinding>& findings) 
   if (weights.role != "layers") return;  // tables may have 8 bit; norms are a few vectors
   const std::string subject = weights.role + " " + weights.type;
   if (weights.type == "i8" || weights.type == "u8") {
-    findings.push_back({Kind::kRisk, subject,
-                        "8-bit layers crash on Lunar Lake (OpenVINO issue 35641), and how other "
-                        "NPUs take them is not known: bake with --weights int4"});
+    findings.push_back(
+        {Kind::kRisk, subject,
+         "how NPUs other than Lunar Lake's take 8-bit layers is not known: bake with "
+         "--weights int4"});
   } else if (weights.type.starts_with("f")) {
     findings.push_back({Kind::kRisk, subject,
                         "is not quantized: every token reads four to eight times the bytes that "

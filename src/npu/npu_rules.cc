@@ -2,6 +2,7 @@
 #include "npu/npu_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -119,6 +120,12 @@ bool is_open(const IrOutput& output) {
 /// such layers in a graph that was made static (its NPU wrapper hands them to the driver), and
 /// Intel's compiler folds them before anything else. Layers stand behind what they take.
 std::vector<bool> find_constants(const IrGraph& graph) {
+  // Constant inputs do not make these constant: a port, state, control flow, chance.
+  const auto acts_whatever_it_reads = [](std::string_view type) {
+    constexpr std::array kTypes = {"Result", "ReadValue",      "Assign",  "If",
+                                   "Loop",   "TensorIterator", "Unknown", "RandomUniform"};
+    return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+  };
   std::vector<bool> is_constant(graph.layers.size());
   for (size_t index = 0; index < graph.layers.size(); ++index) {
     const IrLayer& layer = graph.layers[index];
@@ -129,7 +136,7 @@ std::vector<bool> find_constants(const IrGraph& graph) {
       is_constant[index] = layer.type == "Const";
     } else if (layer.type == "ShapeOf") {
       is_constant[index] = !is_open(graph.output_of(layer.sources[0]));
-    } else if (layer.type != "ReadValue" && layer.type != "RandomUniform") {
+    } else if (!acts_whatever_it_reads(layer.type)) {
       is_constant[index] =
           std::all_of(layer.sources.begin(), layer.sources.end(), source_is_constant);
     }

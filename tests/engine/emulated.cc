@@ -21,7 +21,10 @@ constexpr const char* kTrace = "NPU_EMULATOR_TRACE";
 std::vector<nlohmann::json> json_lines(const std::string& path) {
   std::vector<nlohmann::json> lines;
   std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+  for (std::string line; std::getline(file, line);) {
+    if (file.eof()) break;  // without its end: it is just being written
+    lines.push_back(nlohmann::json::parse(line));
+  }
   return lines;
 }
 

@@ -185,7 +185,10 @@ TEST_CASE("over 200 decoded tokens the device reads and writes our memory, and n
 
 TEST_CASE("child: a conversation through the plan" * doctest::skip()) {
   const Bundle bundle = asked_bundle();
-  Result<OpenedEngine> opened = open_engine(bundle, on_device(asked("OVENBIRD_TEST_PLAN")));
+  Json notes = Json::array();
+  EngineOptions options = on_device(asked("OVENBIRD_TEST_PLAN"));
+  options.on_note = [&](const std::string& note) { notes.push_back(note); };
+  Result<OpenedEngine> opened = open_engine(bundle, options);
   if (!opened) FAIL(opened.error().message);
   auto plan = make_plan(asked("OVENBIRD_TEST_PLAN"), *opened->engine, bundle.manifest());
   REQUIRE(plan);
@@ -201,7 +204,7 @@ TEST_CASE("child: a conversation through the plan" * doctest::skip()) {
     said.push_back(ids.back());
     next = std::span(ids).last(1);
   }
-  report({{"said", said}, {"notes", opened->engine->notes()}});
+  report({{"said", said}, {"notes", notes}});
 }
 
 EmulatedRun converse(const std::string& plan, Environment settings) {

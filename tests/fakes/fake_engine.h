@@ -23,7 +23,6 @@ class FakeEngine : public Engine {
 
   const std::string& device() const override { return device_; }
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
-  std::vector<std::string> notes() const override { return {}; }
   std::chrono::nanoseconds waited() const override { return {}; }
   void prepare(size_t graph) override;
   void release(size_t graph) override;

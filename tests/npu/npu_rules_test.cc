@@ -265,5 +265,18 @@ TEST_CASE("platforms have names") {
   CHECK(std::string(processors_of(NpuPlatform::k4000)) == "Lunar Lake");
 }
 
+TEST_CASE("what acts whatever it reads is refused over constants too") {
+  const auto over_a_constant = [](const std::string& type, std::vector<int64_t> shape) {
+    GraphBuilder builder;
+    builder.add(type, "f32", shape, {builder.add("Const", "f32", shape)});
+    return builder.graph;
+  };
+  check_refused(over_a_constant("Assign", {1, 4}), "keeps state");
+  check_refused(over_a_constant("Loop", {1, 4}), "Loop");
+  check_refused(over_a_constant("If", {1, 4}), "If");
+  check_refused(over_a_constant("Result", {1, 1, 1, 1, 1, 4}), "6 dimensions");
+  check_taken(over_a_constant("Result", {1, 4}));
+}
+
 }  // namespace
 }  // namespace ovenbird

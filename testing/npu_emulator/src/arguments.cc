@@ -1,21 +1,19 @@
 // The arguments of a graph, read off its Parameters and Results.
 #include <limits>
 
+#include "abi/npu_extensions.h"
 #include "src/element_types.h"
 #include "src/model.h"
 
 namespace npu_emulator {
 namespace {
 
-/// The interface describes a shape in five numbers.
-constexpr size_t kRankMax = 5;
-
 /// Bytes of a dense tensor, or why the interface cannot express it.
 std::variant<uint64_t, Refusal> dense_bytes(const ovenbird::IrOutput& port,
                                             const std::string& name) {
   const ElementType* type = find_element_type(port.type);
   if (!type) return Refusal{name + ": the element type " + port.type + " is not known"};
-  if (port.shape.size() > kRankMax) {
+  if (port.shape.size() > kArgumentDimensions) {
     return Refusal{name + ": rank " + std::to_string(port.shape.size()) + ", and 5 is the most"};
   }
   uint64_t bits = type->bits;

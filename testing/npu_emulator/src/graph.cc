@@ -161,8 +161,8 @@ std::variant<Graph::Parts, Refusal> build(std::vector<uint8_t> blob, const Graph
   auto& [input, arguments] = std::get<Checked>(checked);
   Graph::Parts parts{
       .arguments = std::move(arguments),
-      .model = nullptr,
       .blob = std::move(blob),
+      .model = nullptr,
       .from_blob = request.format == kGraphFormatBlob,
       .profiling = (request.flags & kGraphFlagProfiling) != 0 ||
                    request.build_flags.find("PERF_COUNT=\"YES\"") != std::string::npos};

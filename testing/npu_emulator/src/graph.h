@@ -37,8 +37,8 @@ class Graph {
   /// What a graph is made of.
   struct Parts {
     std::vector<Argument> arguments;
+    std::vector<uint8_t> blob;  // before the model, which may read from it: it goes last
     std::unique_ptr<Model> model;
-    std::vector<uint8_t> blob;  // the model may read from it
     bool from_blob = false;
     bool profiling = false;
   };

@@ -16,9 +16,11 @@ HostWrites& host_writes() {
 std::byte* HostWrites::copy_of(const void* address, uint64_t bytes) {
   const auto memory = device_memory().find(address);
   if (!memory || !memory->holds(address, bytes)) return nullptr;
-  std::vector<std::byte>& copy = copies_[memory->start];
-  copy.resize(memory->bytes);  // another allocation may have been there before
-  return copy.data() + (static_cast<const std::byte*>(address) - memory->start);
+  Copy& copy = copies_[memory->start];
+  if (copy.id != memory->id) {
+    copy = {.id = memory->id, .bytes = std::vector<std::byte>(memory->bytes)};
+  }
+  return copy.bytes.data() + (static_cast<const std::byte*>(address) - memory->start);
 }
 
 uint64_t HostWrites::look(const Graph& graph, std::span<void* const> addresses) {

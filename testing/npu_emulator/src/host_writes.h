@@ -25,7 +25,11 @@ class HostWrites {
   std::byte* copy_of(const void* address, uint64_t bytes);
 
   std::mutex mutex_;
-  std::map<const std::byte*, std::vector<std::byte>> copies_;  // by the allocation's start
+  struct Copy {
+    uint64_t id = 0;  // of the allocation: another one may lie at the same place later
+    std::vector<std::byte> bytes;
+  };
+  std::map<const std::byte*, Copy> copies_;  // by the allocation's start
 };
 
 HostWrites& host_writes();
