@@ -1,5 +1,5 @@
-# One process of OpenVINO GenAI on the CPU, started by programs.py. In: a request as JSON in the
-# only argument. Out: one line of JSON.
+# One process of OpenVINO GenAI, started by programs.py or npu_host_work.py. In: a request as JSON
+# in the only argument. Out: one line of JSON.
 import json
 import sys
 
@@ -59,6 +59,14 @@ def grounded(request):
     return {"answers": out}
 
 
+def npu(request):
+    """One long answer by the pipeline for NPUs, with its defaults."""
+    pipeline = openvino_genai.LLMPipeline(request["model"], "NPU", **request["properties"])
+    result = answer(pipeline, request["prompt"], request["max_tokens"], ignore_eos=True)
+    return {"ids": list(result.tokens[0])}
+
+
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
-    print(json.dumps({"figures": figures, "grounded": grounded}[asked["task"]](asked)))
+    tasks = {"figures": figures, "grounded": grounded, "npu": npu}
+    print(json.dumps(tasks[asked["task"]](asked)))
