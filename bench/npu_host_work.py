@@ -20,11 +20,16 @@ PLANS = {"ovenbird cached": ["--plan", "cached", "--recipe", "balanced"],
          "ovenbird window": ["--plan", "window"]}
 NEVER = -1e4  # added to the logit of an end token
 
-# Figure of the JSON -> its row in the table. All but the first three are per decoded token.
-MEANING = {
+# Figure of the JSON -> its row in the table, in two parts.
+MEANING_ONCE = {
     "graphs": "graphs compiled",
     "first_start_s": "start to end of a process that says one token, s",
     "next_start_s": "the same, with compiled graphs cached, s",
+    "device_peak_mib": "memory that the device holds at most, MiB",
+    "prompt_submissions": "submissions until the first token",
+    "prompt_rebinds": "arguments bound to another address until then",
+}
+MEANING = {
     "submissions": "submissions",
     "executions": "graphs executed",
     "rebinds": "arguments bound to another address",
@@ -34,7 +39,6 @@ MEANING = {
     "allocated_output_bytes": "bytes of outputs in the driver's memory",
     "imported_output_bytes": "bytes of outputs in imported memory",
 }
-ONCE = ("graphs", "first_start_s", "next_start_s")
 
 
 class Runner:
@@ -89,6 +93,9 @@ class Runner:
         _, longer, ids = self.run(name, 2 * tokens, cache, with_writes=True)
         return {"graphs": loaded.graphs, "compile_ms": loaded.compile_ms,
                 "first_start_s": first.seconds, "next_start_s": again.seconds,
+                "device_peak_mib": longer.peak_bytes / 2**20,
+                "prompt_submissions": loaded.counts["submissions"],
+                "prompt_rebinds": loaded.counts["rebinds"],
                 "per_token": npu_trace.per_token(shorter, longer, tokens),
                 "executions_by_graph": dict(longer.executions_by_graph),
                 "whole_run": dict(longer.counts), "unsupported": sorted(longer.unsupported),
@@ -107,13 +114,16 @@ def end_ids(bundle):
 
 def table(figures):
     lines = ["| | " + " | ".join(figures) + " |", "|---" * (len(figures) + 1) + "|"]
+    for key, meaning in MEANING_ONCE.items():
+        lines.append(row(meaning, [one[key] for one in figures.values()]))
+    lines.append("| **for each decoded token** |" + " |" * len(figures))
     for key, meaning in MEANING.items():
-        if key == "submissions":
-            lines.append("| **for each decoded token** |" + " |" * len(figures))
-        values = [one[key] if key in ONCE else one["per_token"].get(key, 0)
-                  for one in figures.values()]
-        lines.append("| " + " | ".join([meaning, *map(shown, values)]) + " |")
+        lines.append(row(meaning, [one["per_token"].get(key, 0) for one in figures.values()]))
     return "\n".join(lines)
+
+
+def row(meaning, values):
+    return "| " + " | ".join([meaning, *map(shown, values)]) + " |"
 
 
 def shown(value):

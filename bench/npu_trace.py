@@ -24,6 +24,8 @@ class Trace:
     counts: Counter = field(default_factory=Counter)  # all below, by name
     executions_by_graph: Counter = field(default_factory=Counter)
     unsupported: set = field(default_factory=set)  # functions that the emulator does not have
+    held: dict = field(default_factory=dict)  # what the device holds now: bytes by owner
+    peak_bytes: int = 0  # the most it held: allocations, imports, and weights inside of graphs
 
     @property
     def graphs(self):
@@ -49,6 +51,7 @@ def add(trace, event):
     kind = event["event"]
     if kind in COUNTED:
         trace.counts[COUNTED[kind]] += 1
+    hold(trace, event)
     if kind == "start":
         trace.processes += 1
     elif kind == "compile":
@@ -61,6 +64,20 @@ def add(trace, event):
         add_execution(trace, event)
     elif kind == "unsupported":
         trace.unsupported.add(event["function"])
+
+
+def hold(trace, event):
+    kind = event["event"]
+    if kind in ("allocate", "import"):
+        trace.held["memory", event["id"]] = event["bytes"]
+    elif kind in ("compile", "blob_import"):
+        size = "weights_bytes" if kind == "compile" else "bytes"
+        trace.held["graph", event["graph"]] = event[size]
+    elif kind == "free":
+        trace.held.pop(("memory", event["id"]), None)
+    elif kind == "graph_destroy":
+        trace.held.pop(("graph", event["graph"]), None)
+    trace.peak_bytes = max(trace.peak_bytes, sum(trace.held.values()))
 
 
 def add_execution(trace, event):
