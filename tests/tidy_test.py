@@ -8,8 +8,9 @@ import sys
 
 COLUMNS_MAX, FILE_LINES_MAX, FUNCTION_LINES_MAX = 100, 400, 60
 
-SOURCE_FOLDERS = ("include", "src", "apps", "tests", "testing", "bench", "scripts", "cmake")
-ROOT_SOURCES = ("CMakeLists.txt", "Makefile", ".ci/run")
+SOURCE_FOLDERS = ("include", "src", "apps", "tests", "testing", "bench", "tools", "scripts",
+                  "cmake")
+MORE_SOURCES = ("CMakeLists.txt", "Makefile", ".ci/run", "tools/npu-report")
 CPP = (".cc", ".h", ".hpp")
 SCRIPTS = (".py", ".sh", ".cmake")
 
@@ -50,7 +51,7 @@ class Tree:
         self.documents = sorted(self.find_documents())
 
     def find_sources(self):
-        for name in ROOT_SOURCES:
+        for name in MORE_SOURCES:
             if (self.root / name).is_file():
                 yield name
         for folder in SOURCE_FOLDERS:
@@ -247,7 +248,7 @@ def check(tree: Tree) -> None:
         if name.endswith(CPP):
             check_cpp(tree, name, text, rooms)
             check_test_name(tree, name, text)
-        if name.endswith(".py"):
+        if name.endswith(".py") or "python3" in text.split("\n")[0]:
             check_python(tree, name, text)
     for name in tree.documents:
         check_document(tree, name, tree.text(name))
