@@ -1,5 +1,5 @@
-# Plays the ovenbird program for npu_report_test.py, with the answers of its JSON and with the faults
-# that the variable FAKE_FAULTS names: "COMMAND DEVICE" or "COMMAND" -> how it goes wrong, in JSON.
+# Plays the ovenbird program for npu_report_test.py, with the answers of its JSON and with faults,
+# which the variable FAKE_FAULTS names: "COMMAND DEVICE" or "COMMAND" -> what goes wrong, in JSON.
 import json
 import os
 import signal
