@@ -85,15 +85,20 @@ class Runner:
         return finished, npu_trace.read(trace), ids
 
     def figures(self, name):
-        cache = self.folder / f"cache of {name}"
-        first, loaded, _ = self.run(name, 2, cache)  # two: the second may need another graph
-        again, _, _ = self.run(name, 2, cache)
+        first, again = [], []
+        for turn in range(self.asked.starts):
+            cache = self.folder / f"cache {turn} of {name}"
+            finished, loaded, _ = self.run(name, 2, cache)  # the second may need another graph
+            first.append(finished.seconds)
+            finished, _, _ = self.run(name, 2, cache)
+            again.append(finished.seconds)
         _, prompt, _ = self.run(name, 1, cache)
         tokens = self.asked.tokens
         _, shorter, _ = self.run(name, tokens, cache, with_writes=True)
         _, longer, ids = self.run(name, 2 * tokens, cache, with_writes=True)
         return {"graphs": loaded.graphs, "compile_ms": loaded.compile_ms,
-                "first_start_s": first.seconds, "next_start_s": again.seconds,
+                "first_start_s": min(first), "next_start_s": min(again),
+                "all_starts_s": [first, again],
                 "device_peak_mib": longer.peak_bytes / 2**20,
                 "prompt_submissions": prompt.counts["submissions"],
                 "prompt_rebinds": prompt.counts["rebinds"],
@@ -141,11 +146,12 @@ def arguments():
                         help="an interpreter that has openvino-genai")
     parser.add_argument("--emulator", default="build/release/npu_emulator",
                         help="the folder of libze_loader.so.1")
-    parser.add_argument("--rules", choices=("strict", "none"), default="none",
-                        help="what the emulated driver refuses (default none)")
+    parser.add_argument("--rules", choices=("strict", "none"), default="strict",
+                        help="what the emulated driver refuses (default strict)")
     parser.add_argument("--prompt-tokens", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=64,
                         help="how many tokens the longer answer is longer, and the shorter is long")
+    parser.add_argument("--starts", type=int, default=3, help="of which the fastest counts")
     parser.add_argument("--only", default="ovenbird cached,ovenbird window,genai")
     parser.add_argument("--json", help="write all counts there")
     return parser.parse_args()
