@@ -70,7 +70,7 @@ def all_is_well():
     case.check_whole()
     report = case.report
     case.check(report["outcomes"].keys() == {"done"}, report["outcomes"])
-    case.check(len(report["models"]) == 2 and len(report["goldens"]) == 4, "models and goldens")
+    case.check(len(report["models"]) == 3 and len(report["goldens"]) == 4, "models and goldens")
     case.check(not report["emulated"] and report["device"] == "NPU", "device")
     case.check(len(case.step("bench", device="CPU")["result"]) == 5, "bench")
     score = report["models"][0]["scores"][0]["differences"]

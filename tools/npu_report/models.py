@@ -3,7 +3,11 @@ import math
 
 from npu_report.steps import result_of
 
-BAKES = {"int4, groups of 128": [], "int4, whole rows": ["--group-size", "-1"]}
+PARTS = ("answers", "bench", "score")
+# Name -> flags of bake, parts of the examination. The short past shows what a long one costs.
+BAKES = {"int4, groups of 128": ([], PARTS),
+         "int4, whole rows": (["--group-size", "-1"], PARTS),
+         "int4, groups of 128, past of 512": (["--context", "512"], ("bench",))}
 CHOICES = [("cached", "balanced"), ("cached", "lean"), ("cached", "fast"), ("window", "lean")]
 # Plan -> tokens that are scored. The window plan computes 128 rows for each. Drivers were seen that
 # give garbled text, and no error, from about 2,000 tokens on.
@@ -20,7 +24,7 @@ def devices_of(steps):
 
 
 def examine(steps, entry, bundle, text, parts):
-    """Fills `entry` part by part, so that a report that is cut short has what there was."""
+    """Fills `entry` with the parts, one by one: a report that is cut short has what there was."""
     entry["inspect"] = steps.run(["inspect", bundle, "--json"])
     if "answers" in parts:
         entry["answers"] = answers = []
