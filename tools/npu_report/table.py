@@ -110,4 +110,6 @@ def worst_of(differences):
 
 
 def number(value, digits=2):
-    return f"{value:.{digits}g}" if isinstance(value, (int, float)) else "none"
+    if not isinstance(value, (int, float)):
+        return "none"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.{digits}g}"
