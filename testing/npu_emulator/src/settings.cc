@@ -1,15 +1,19 @@
 // Parsing of environment variables: strict, since a misspelt fault would make a test pass.
 #include "src/settings.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
-#include <map>
+#include <set>
 
 namespace npu_emulator {
 namespace {
 
+constexpr std::string_view kPrefix = "NPU_EMULATOR_";
 constexpr uint64_t kForEver = std::numeric_limits<uint64_t>::max();
 
 const std::map<std::string_view, FaultKind>& fault_names() {
@@ -73,11 +77,12 @@ std::optional<FaultSpec> read_fault(std::string_view text) {
 /// Reads variables into settings and remembers the first that it does not understand.
 class Reader {
  public:
-  explicit Reader(Lookup lookup) : lookup_(lookup) {}
+  explicit Reader(const Variables& variables) : variables_(variables) {}
 
   std::string text(const std::string& name) {
-    const char* value = lookup_(name);
-    return value ? value : "";
+    known_.insert(name);
+    const auto found = variables_.find(name);
+    return found == variables_.end() ? "" : found->second;
   }
 
   template <typename T>
@@ -91,43 +96,61 @@ class Reader {
     }
     std::string listed;
     for (const auto& [word, ignored] : choices) listed += (listed.empty() ? "" : ", ") + word;
-    refuse(name, value, listed);
+    refuse(name, value, "it may be " + listed);
   }
 
   std::optional<uint64_t> count(const std::string& name, uint64_t max) {
     const std::string value = text(name);
     if (value.empty()) return std::nullopt;
     const auto read = number(value, max);
-    if (!read) refuse(name, value, "a number up to " + std::to_string(max));
+    if (!read) refuse(name, value, "it may be a number up to " + std::to_string(max));
     return read;
   }
 
   void faults(const std::string& name, std::vector<FaultSpec>& faults) {
     const std::string value = text(name);
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const size_t comma = std::min(rest.find(','), rest.size());
-      const auto fault = read_fault(rest.substr(0, comma));
-      if (!fault) refuse(name, std::string(rest.substr(0, comma)), "KIND@N, see the README");
+    for (size_t begin = 0; !value.empty() && begin <= value.size();) {
+      const size_t comma = std::min(value.find(',', begin), value.size());
+      const std::string one = value.substr(begin, comma - begin);
+      const auto fault = read_fault(one);
+      if (!fault) refuse(name, one, "it may be KIND@N, see the README");
       if (fault) faults.push_back(*fault);
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
+      begin = comma + 1;
+    }
+  }
+
+  /// To be called last: a misspelt variable must not pass for one that is not set.
+  void refuse_unknown() {
+    for (const auto& [name, value] : variables_) {
+      if (!known_.contains(name)) refuse(name, value, "no such variable; the README lists them");
     }
   }
 
   const std::string& problem() const { return problem_; }
 
  private:
-  void refuse(const std::string& name, const std::string& value, const std::string& may_be) {
+  void refuse(const std::string& name, const std::string& value, const std::string& why) {
     if (!problem_.empty()) return;
-    problem_ = "NPU_EMULATOR_" + name + "=" + value + ": it may be " + may_be;
+    problem_ = std::string(kPrefix) + name + "=" + value + ": " + why;
+    std::replace_if(
+        problem_.begin(), problem_.end(), [](unsigned char byte) { return byte < ' '; }, '?');
   }
 
-  Lookup lookup_;
+  const Variables& variables_;
+  std::set<std::string> known_;
   std::string problem_;
 };
 
-const char* from_environment(const std::string& name) {
-  return std::getenv(("NPU_EMULATOR_" + name).c_str());
+Variables from_environment() {
+  Variables variables;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (!text.starts_with(kPrefix) || equals == std::string_view::npos) continue;
+    variables.emplace(text.substr(kPrefix.size(), equals - kPrefix.size()),
+                      text.substr(equals + 1));
+  }
+  return variables;
 }
 
 }  // namespace
@@ -139,8 +162,8 @@ const char* name_of(FaultKind kind) {
   return "?";
 }
 
-std::variant<Settings, SettingsError> read_settings(Lookup lookup) {
-  Reader reader(lookup);
+std::variant<Settings, SettingsError> read_settings(const Variables& variables) {
+  Reader reader(variables);
   Settings settings;
   std::map<std::string, ovenbird::NpuPlatform> platforms;
   for (const auto platform : ovenbird::kNpuPlatforms) platforms[name_of(platform)] = platform;
@@ -159,13 +182,14 @@ std::variant<Settings, SettingsError> read_settings(Lookup lookup) {
       std::chrono::milliseconds(reader.count("COMPILE_MS", 1'000'000).value_or(0));
   reader.faults("FAULT", settings.faults);
   settings.trace = reader.text("TRACE");
+  reader.refuse_unknown();
   if (!reader.problem().empty()) return SettingsError{reader.problem()};
   return settings;
 }
 
 const Settings& settings() {
   static const Settings& the_settings = []() -> const Settings& {
-    auto read = read_settings(from_environment);
+    auto read = read_settings(from_environment());
     if (const auto* error = std::get_if<SettingsError>(&read)) {
       std::fprintf(stderr, "npu_emulator: %s\n", error->message.c_str());
       std::_Exit(2);

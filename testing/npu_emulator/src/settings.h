@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,10 +67,10 @@ struct SettingsError {
   std::string message;
 };
 
-/// Looks a variable up by its name behind "NPU_EMULATOR_"; nullptr if it is not set.
-using Lookup = const char* (*)(const std::string& name);
+/// Values by their names behind "NPU_EMULATOR_". An empty value is as good as none.
+using Variables = std::map<std::string, std::string>;
 
-std::variant<Settings, SettingsError> read_settings(Lookup lookup);
+std::variant<Settings, SettingsError> read_settings(const Variables& variables);
 
 /// The process's settings. Ends the process, with one line, if a variable is not understood.
 const Settings& settings();
