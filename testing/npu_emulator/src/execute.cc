@@ -77,11 +77,11 @@ std::optional<ZeResult> suffer(const Fault& fault, const Execute& command,
 
 ZeResult run(const Execute& command, const std::function<void()>& on_hang) {
   if (is_device_lost()) return ZeResult::kDeviceLost;
-  if (const auto fault = next_fault(Call::kExecution)) {
+  const uint64_t execution = count_call(Call::kExecution);
+  if (const auto fault = fault_at(Call::kExecution, execution)) {
     if (const auto result = suffer(*fault, command, on_hang)) return *result;
   }
   const bool watch = is_tracing() && settings().trace_writes;
-  const uint64_t execution = calls(Call::kExecution);
   const uint64_t changed = watch ? host_writes().look(*command.graph, command.addresses) : 0;
   const auto begin = Clock::now();
   const std::string why = command.graph->model().run(command.addresses);

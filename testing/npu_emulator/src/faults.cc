@@ -29,17 +29,16 @@ Call counted_by(FaultKind kind) {
 
 }  // namespace
 
-std::optional<Fault> next_fault(Call call) {
-  const uint64_t at = ++g_calls[static_cast<size_t>(call)];
+uint64_t count_call(Call call) { return ++g_calls[static_cast<size_t>(call)]; }
+
+std::optional<Fault> fault_at(Call call, uint64_t number) {
   for (const FaultSpec& spec : settings().faults) {
-    if (counted_by(spec.kind) != call || at < spec.first || at > spec.last) continue;
-    trace("fault", {{"kind", name_of(spec.kind)}, {"at", at}});
+    if (counted_by(spec.kind) != call || number < spec.first || number > spec.last) continue;
+    trace("fault", {{"kind", name_of(spec.kind)}, {"at", number}});
     return Fault{spec.kind, spec.delay};
   }
   return std::nullopt;
 }
-
-uint64_t calls(Call call) { return g_calls[static_cast<size_t>(call)]; }
 
 bool is_device_lost() { return g_lost; }
 void lose_device() { g_lost = true; }

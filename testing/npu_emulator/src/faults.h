@@ -17,11 +17,14 @@ struct Fault {
   std::chrono::milliseconds delay;
 };
 
-/// Counts a call. Gives the fault that it is to have, if any, and writes it into the trace.
-std::optional<Fault> next_fault(Call call);
+/// Counts a call and gives its number, from 1.
+uint64_t count_call(Call call);
 
-/// How many calls there have been.
-uint64_t calls(Call call);
+/// The fault that the call of this number is to have, if any: the first in the list. Writes it into
+/// the trace.
+std::optional<Fault> fault_at(Call call, uint64_t number);
+
+inline std::optional<Fault> next_fault(Call call) { return fault_at(call, count_call(call)); }
 
 /// A lost device stays lost: every later submission, compile and queue fails.
 bool is_device_lost();

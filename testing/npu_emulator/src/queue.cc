@@ -25,14 +25,16 @@ Queue::~Queue() {
 
 ZeResult Queue::submit(const std::vector<std::shared_ptr<CommandList>>& lists,
                        std::shared_ptr<Signal> fence) {
-  if (is_device_lost() || next_fault(Call::kSubmission)) return ZeResult::kDeviceLost;
+  if (is_device_lost()) return ZeResult::kDeviceLost;
+  const uint64_t number = count_call(Call::kSubmission);
+  if (fault_at(Call::kSubmission, number)) return ZeResult::kDeviceLost;
   Job job{.commands = {}, .fence = std::move(fence)};
   for (const auto& list : lists) {
     if (!list->is_closed()) return ZeResult::kInvalidArgument;
     for (Command& command : list->commands()) job.commands.push_back(std::move(command));
   }
   if (job.fence) job.fence->reset();
-  trace("submit", {{"submission", calls(Call::kSubmission)}, {"lists", lists.size()}});
+  trace("submit", {{"submission", number}, {"lists", lists.size()}});
   const std::lock_guard lock(state_->mutex);
   state_->jobs.push_back(std::move(job));
   state_->changed.notify_all();
