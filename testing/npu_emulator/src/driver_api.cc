@@ -10,6 +10,7 @@
 #include "src/export.h"
 #include "src/extension_tables.h"
 #include "src/faults.h"
+#include "src/memory.h"
 #include "src/settings.h"
 #include "src/trace.h"
 
@@ -149,7 +150,7 @@ NPU_EMULATOR_EXPORT ZeResult zeDeviceGetProperties(ZeHandle, ZeDeviceProperties*
                  .vendor_id = 0x8086,
                  .device_id = platform.device_id,
                  .core_clock_rate = 1400,
-                 .max_allocation_bytes = uint64_t{4} << 30,
+                 .max_allocation_bytes = kAllocationBytesMax,
                  .slices = platform.tiles,
                  .timer_resolution = 1,
                  .timestamp_bits = 64,

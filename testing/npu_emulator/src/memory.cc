@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -86,11 +88,12 @@ void DeviceMemory::add_locked(std::byte* start, size_t bytes, MemoryKind kind) {
 
 ZeResult DeviceMemory::allocate(size_t bytes, size_t alignment, bool write_combined,
                                 void** address) {
-  if (bytes == 0) return ZeResult::kUnsupportedSize;
+  if (bytes == 0 || bytes > kAllocationBytesMax) return ZeResult::kUnsupportedSize;
+  if (alignment != 0 && !std::has_single_bit(alignment)) return ZeResult::kUnsupportedAlignment;
   if (next_fault(Call::kAllocation)) return ZeResult::kOutOfDeviceMemory;
   const size_t size = whole_pages(bytes);
   const std::lock_guard lock(mutex_);
-  if (size < bytes || !fits_locked(size)) return ZeResult::kOutOfDeviceMemory;
+  if (!fits_locked(size)) return ZeResult::kOutOfDeviceMemory;
   void* start = nullptr;
   if (::posix_memalign(&start, std::max(alignment, kPageBytes), size) != 0) {
     return ZeResult::kOutOfHostMemory;
@@ -139,18 +142,24 @@ ZeResult DeviceMemory::import(void* start, size_t bytes, bool read_only) {
 ZeResult DeviceMemory::import_descriptor(int fd, size_t bytes, void** address) {
   if (next_fault(Call::kAllocation)) return ZeResult::kOutOfDeviceMemory;
   struct stat facts;
-  if (::fstat(fd, &facts) != 0 || static_cast<size_t>(facts.st_size) < bytes) {
-    return ZeResult::kInvalidArgument;
+  if (::fstat(fd, &facts) != 0 || static_cast<uint64_t>(facts.st_size) < bytes) {
+    return refuse_import(nullptr, bytes, "the descriptor does not hold as much",
+                         ZeResult::kInvalidArgument);
   }
   void* start = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (start == MAP_FAILED) return ZeResult::kInvalidArgument;
+  if (start == MAP_FAILED) {
+    return refuse_import(nullptr, bytes, "the descriptor cannot be mapped",
+                         ZeResult::kInvalidArgument);
+  }
   const std::lock_guard lock(mutex_);
   if (!fits_locked(bytes)) {
     ::munmap(start, bytes);
-    return ZeResult::kOutOfDeviceMemory;
+    return refuse_import(nullptr, bytes, "the memory limit", ZeResult::kOutOfDeviceMemory);
   }
   add_locked(static_cast<std::byte*>(start), bytes, MemoryKind::kDescriptor);
-  trace("import", describe(by_start_.at(static_cast<std::byte*>(start))));
+  Json members = describe(by_start_.at(static_cast<std::byte*>(start)));
+  members["read_only"] = false;
+  trace("import", members);
   *address = start;
   return ZeResult::kSuccess;
 }

@@ -12,6 +12,8 @@
 namespace npu_emulator {
 
 inline constexpr size_t kPageBytes = 4096;
+inline constexpr uint64_t kAllocationBytesMax = uint64_t{4}
+                                                << 30;  // as the device's properties say
 
 enum class MemoryKind {
   kAllocated,   // the driver's own pages
