@@ -191,10 +191,14 @@ zeCommandListUpdateMutableCommandsExp(ZeHandle list, const ZeMutableCommands* ch
   for (const ZeHeader* next = changes->header.next; next; next = next->next) {
     if (next->type != kZeMutableGraphArgument && next->type != kZeMutableGraphArgumentOld) continue;
     const auto* change = reinterpret_cast<const ZeMutableGraphArgument*>(next);
+    if (!change->value) return ZeResult::kInvalidNullPointer;
     // The plugin gives either the bytes or a description of them, which lies in its own memory.
-    const bool is_bytes = device_memory().find(change->value).has_value();
-    const void* address =
-        is_bytes ? change->value : static_cast<const ArgumentTensor*>(change->value)->bytes;
+    const void* address = change->value;
+    if (!device_memory().find(address)) {
+      const auto* tensor = static_cast<const ArgumentTensor*>(address);
+      if (tensor->header.type != kArgumentTensor) return ZeResult::kInvalidArgument;
+      address = tensor->bytes;
+    }
     const ZeResult result =
         object_of<CommandList>(list)->rebind(change->command_id, change->index, address);
     if (result != ZeResult::kSuccess) return result;

@@ -1,4 +1,6 @@
-// A model that computes nothing, for tests of the driver alone.
+// A model that computes nothing, for tests of the driver alone. An output may lie where the input
+// does.
+#include <algorithm>
 #include <cstring>
 
 #include "src/model.h"
@@ -18,7 +20,7 @@ class EchoModel : public Model {
       for (uint64_t at = 0; at < arguments_[index].bytes;) {
         const uint64_t count = std::min(arguments_[0].bytes, arguments_[index].bytes - at);
         if (count == 0) break;
-        std::memcpy(out + at, addresses[0], count);
+        std::memmove(out + at, addresses[0], count);
         at += count;
       }
     }

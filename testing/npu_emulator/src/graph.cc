@@ -256,6 +256,7 @@ std::vector<void*> Graph::addresses() const {
 }
 
 std::string supported_layers(std::span<const uint8_t> input, std::string& why) {
+  why.clear();
   const auto checked = check(input);
   if (const auto* refusal = std::get_if<Refusal>(&checked)) {
     why = refusal->why;

@@ -73,7 +73,7 @@ class Graph {
 };
 
 /// The names of all layers, each in angle brackets: what the device would run of a graph. Empty if
-/// it takes none; then `why` says so.
+/// it takes none; then `why` says so, and else it is empty.
 std::string supported_layers(std::span<const uint8_t> input, std::string& why);
 
 }  // namespace npu_emulator

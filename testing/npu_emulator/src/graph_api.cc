@@ -50,6 +50,8 @@ void fill_text(char* target, size_t bytes, const std::string& text) {
 // ---- making
 
 ZeResult make(const GraphDesc& desc, uint32_t flags, ZeHandle* graph) {
+  g_last_log.clear();
+  if (!desc.input) return ZeResult::kInvalidNullPointer;
   MadeGraph made = make_graph({.format = desc.format,
                                .input = {desc.input, desc.bytes},
                                .build_flags = desc.build_flags ? desc.build_flags : "",
@@ -253,6 +255,7 @@ ZeResult device_properties2(ZeHandle device, DeviceGraphProperties2* target) {
 }
 
 ZeResult query(const GraphDesc& desc, ZeHandle* handle) {
+  if (!desc.input) return ZeResult::kInvalidNullPointer;
   const std::string layers = supported_layers({desc.input, desc.bytes}, g_last_log);
   if (layers.empty()) return ZeResult::kInvalidArgument;
   *handle = new std::string(layers);

@@ -55,7 +55,8 @@ OpenVinoC load() {
   get("ov_infer_request_infer", api.infer);
   get("ov_tensor_create_from_host_ptr", api.create_tensor);
   get("ov_shape_create", api.create_shape);
-  get("ov_get_last_err_msg", api.last_error);
+  get("ov_get_last_err_msg", api.last_message);
+  get("ov_free", api.free_text);
   get("ov_infer_request_free", api.free_request);
   get("ov_compiled_model_free", api.free_compiled);
   get("ov_model_free", api.free_model);
@@ -68,6 +69,14 @@ OpenVinoC load() {
 }
 
 }  // namespace
+
+std::string OpenVinoC::last_error() const {
+  const char* message = last_message();  // a copy that is ours; nullptr if it has nothing to say
+  if (!message) return "OpenVINO does not say why";
+  std::string text = message;
+  free_text(message);
+  return text;
+}
 
 const OpenVinoC& openvino_c() {
   static const OpenVinoC& the_api = *new OpenVinoC(load());  // outlives every thread

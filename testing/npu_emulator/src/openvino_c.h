@@ -19,7 +19,8 @@ struct OpenVinoC {
   decltype(&::ov_infer_request_infer) infer;
   decltype(&::ov_tensor_create_from_host_ptr) create_tensor;
   decltype(&::ov_shape_create) create_shape;
-  decltype(&::ov_get_last_err_msg) last_error;
+  decltype(&::ov_get_last_err_msg) last_message;
+  decltype(&::ov_free) free_text;
   decltype(&::ov_infer_request_free) free_request;
   decltype(&::ov_compiled_model_free) free_compiled;
   decltype(&::ov_model_free) free_model;
@@ -28,6 +29,9 @@ struct OpenVinoC {
 
   ov_core_t* core = nullptr;
   std::string problem;  // why there is none; empty if all is well
+
+  /// What OpenVINO says about the last call that failed; never empty.
+  std::string last_error() const;
 };
 
 /// Loaded at the first call. Its core is a second one beside the caller's.
