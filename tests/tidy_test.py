@@ -23,7 +23,10 @@ MAY_SEE_OPENVINO = {
     "src/engine/npu_self_test.cc",
     "src/engine/openvino_core.cc", "src/engine/openvino_core.h", "src/engine/openvino_engine.cc",
     "src/engine/port_check.cc", "src/engine/port_check.h", "tests/engine/plain_openvino.cc",
-    "testing/npu_emulator/src/openvino_c.h", "testing/npu_emulator/tests/start_stop.cc"}
+    "testing/npu_emulator/src/openvino_c.h", "testing/npu_emulator/tests/compile_test.cc",
+    "testing/npu_emulator/tests/half_arithmetic_test.cc",
+    "testing/npu_emulator/tests/model_building.h", "testing/npu_emulator/tests/start_stop.cc",
+    "testing/npu_emulator/tests/tensors_test.cc"}
 # Border 3: text and JSON stay at the edges. Between them there are numbers only.
 MAY_SEE_JSON = ("src/base/json.", "src/bundle/", "src/checkpoint/", "src/text/", "apps/", "tests/",
                 "testing/")
