@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "src/element_types.h"
 #include "src/extension_tables.h"
@@ -29,8 +32,34 @@ constexpr const char* kOptions =
     "NPU_BACKEND_COMPILATION_PARAMS EXECUTION_MODE_HINT CACHE_DIR DEVICE_ID "
     "NPU_COMPILER_DYNAMIC_QUANTIZATION";
 
-/// The log of this thread's last compile: how old versions of the extension ask for it.
-thread_local std::string g_last_log;
+/// The log of each thread's last compile: how old versions of the extension ask for it. Not
+/// thread_local: LeakSanitizer misreads where such variables of a library opened at run time lie.
+class LastLogs {
+ public:
+  void set(std::string log) {
+    const std::lock_guard lock(mutex_);
+    if (log.empty()) {
+      logs_.erase(std::this_thread::get_id());
+    } else {
+      logs_[std::this_thread::get_id()] = std::move(log);
+    }
+  }
+
+  std::string get() {
+    const std::lock_guard lock(mutex_);
+    const auto found = logs_.find(std::this_thread::get_id());
+    return found == logs_.end() ? "" : found->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::thread::id, std::string> logs_;  // those that say something
+};
+
+LastLogs& last_logs() {
+  static LastLogs& the_logs = *new LastLogs;  // outlives every thread
+  return the_logs;
+}
 
 Graph& graph_of(ZeHandle handle) { return *object_of<Graph>(handle); }
 
@@ -50,13 +79,13 @@ void fill_text(char* target, size_t bytes, const std::string& text) {
 // ---- making
 
 ZeResult make(const GraphDesc& desc, uint32_t flags, ZeHandle* graph) {
-  g_last_log.clear();
+  last_logs().set("");
   if (!desc.input) return ZeResult::kInvalidNullPointer;
   MadeGraph made = make_graph({.format = desc.format,
                                .input = {desc.input, desc.bytes},
                                .build_flags = desc.build_flags ? desc.build_flags : "",
                                .flags = flags});
-  g_last_log = made.log;
+  last_logs().set(std::move(made.log));
   if (made.graph) *graph = make_handle(std::move(made.graph));
   return made.result;
 }
@@ -71,7 +100,7 @@ ZeResult create2(ZeHandle, ZeHandle, const GraphDesc2* desc, ZeHandle* graph) {
 
 ZeResult create3(ZeHandle, ZeHandle, const GraphDesc2* desc, ZeHandle* graph, ZeHandle* log) {
   const ZeResult result = make(desc->first, desc->flags, graph);
-  if (log) *log = new std::string(g_last_log);
+  if (log) *log = new std::string(last_logs().get());
   return result;
 }
 
@@ -81,7 +110,7 @@ ZeResult destroy(ZeHandle graph) {
 }
 
 ZeResult build_log(ZeHandle, uint32_t* bytes, char* text) {
-  return give_text(g_last_log, bytes, text);
+  return give_text(last_logs().get(), bytes, text);
 }
 
 ZeResult build_log2(ZeHandle log, uint32_t* bytes, char* text) {
@@ -256,7 +285,9 @@ ZeResult device_properties2(ZeHandle device, DeviceGraphProperties2* target) {
 
 ZeResult query(const GraphDesc& desc, ZeHandle* handle) {
   if (!desc.input) return ZeResult::kInvalidNullPointer;
-  const std::string layers = supported_layers({desc.input, desc.bytes}, g_last_log);
+  std::string why;
+  const std::string layers = supported_layers({desc.input, desc.bytes}, why);
+  last_logs().set(std::move(why));
   if (layers.empty()) return ZeResult::kInvalidArgument;
   *handle = new std::string(layers);
   return ZeResult::kSuccess;

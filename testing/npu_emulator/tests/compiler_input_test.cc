@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "driver.h"
 #include "own_process.h"
@@ -151,6 +152,21 @@ TEST_CASE("noise is refused and bytes changed at random never do harm") {
     const ZeResult result = compile(changed).result;
     CHECK((result == ZeResult::kSuccess || result == ZeResult::kInvalidArgument));
   }
+}
+
+TEST_CASE("each thread has the log of its own last compile") {
+  CHECK(compile(serialized(SmallIr{.operation = "Moon"})).log != "");
+  const auto last_log_bytes = [] {
+    uint32_t bytes = 0;
+    driver().graph.build_log(nullptr, &bytes, nullptr);
+    return bytes;
+  };
+  uint32_t others = 0;
+  std::thread([&] { others = last_log_bytes(); }).join();
+  CHECK(others == 1);  // the end of an empty text
+  CHECK(last_log_bytes() > 1);
+  CHECK(compile(serialized(SmallIr{})).result == ZeResult::kSuccess);
+  CHECK(last_log_bytes() == 1);
 }
 
 TEST_CASE("a compile takes at least as long as it is asked to") {
