@@ -77,11 +77,14 @@ std::optional<ZeResult> suffer(const Fault& fault, const Execute& command,
 
 ZeResult run(const Execute& command, const std::function<void()>& on_hang) {
   if (is_device_lost()) return ZeResult::kDeviceLost;
+  const bool watch = is_tracing() && settings().trace_writes;
   const uint64_t execution = count_call(Call::kExecution);
   if (const auto fault = fault_at(Call::kExecution, execution)) {
-    if (const auto result = suffer(*fault, command, on_hang)) return *result;
+    if (const auto result = suffer(*fault, command, on_hang)) {
+      if (watch) host_writes().device_wrote(*command.graph, command.addresses);
+      return *result;
+    }
   }
-  const bool watch = is_tracing() && settings().trace_writes;
   const uint64_t changed = watch ? host_writes().look(*command.graph, command.addresses) : 0;
   const auto begin = Clock::now();
   const std::string why = command.graph->model().run(command.addresses);

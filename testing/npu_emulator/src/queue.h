@@ -17,7 +17,8 @@ class Queue {
  public:
   Queue();
 
-  /// Waits for what has been submitted, unless it hangs: then the thread is left behind.
+  /// Waits for what has been submitted, and so for events that nobody may signal. A hang that was
+  /// asked for is not waited for: the thread is left behind.
   ~Queue();
 
   Queue(const Queue&) = delete;

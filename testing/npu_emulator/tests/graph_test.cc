@@ -171,6 +171,24 @@ TEST_CASE("a run repeats the first input and the trace says on which memory") {
   CHECK(argument["memory"] == "allocated");
 }
 
+TEST_CASE("what a fault writes into outputs is no write of the host's") {
+  if (!in_own_process({{"TRACE_WRITES", "yes"}, {"FAULT", "garbage@1"}})) return;
+  const Recorded first = record(serialized(SmallIr{})), second = record(serialized(SmallIr{}));
+  const Lane lane;
+  REQUIRE(lane.run(first.list.get()) == ZeResult::kSuccess);
+  ZeMutableGraphArgument change{.header = {kZeMutableGraphArgument, nullptr},
+                                .command_id = second.command_id,
+                                .index = 0,
+                                .value = first.numbers(2)};
+  const ZeMutableCommands changes{.header = {0, &change.header}, .flags = 0};
+  REQUIRE(driver().update_commands(second.list.get(), &changes) == ZeResult::kSuccess);
+  REQUIRE(driver().close_list(second.list.get()) == ZeResult::kSuccess);
+  REQUIRE(lane.run(second.list.get()) == ZeResult::kSuccess);
+  const auto executions = traced("execute");
+  REQUIRE(executions.size() == 1);  // the other one is a fault
+  CHECK(executions[0]["host_wrote_bytes"] == 0);
+}
+
 TEST_CASE("a recorded execution keeps its addresses until it is changed and closed again") {
   const Recorded recorded = record(serialized(SmallIr{}));
   const Lane lane;
