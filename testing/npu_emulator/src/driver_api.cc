@@ -3,13 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstring>
 
 #include "abi/npu_extensions.h"
 #include "src/export.h"
 #include "src/extension_tables.h"
 #include "src/faults.h"
+#include "src/fixed_text.h"
 #include "src/memory.h"
 #include "src/settings.h"
 #include "src/trace.h"
@@ -48,10 +47,6 @@ Platform platform_facts() {
       break;
   }
   return {.device_id = 0x643e, .tiles = 6};
-}
-
-void fill_text(char* target, size_t bytes, const char* text) {
-  std::snprintf(target, bytes, "%s", text);
 }
 
 }  // namespace
@@ -124,7 +119,7 @@ NPU_EMULATOR_EXPORT ZeResult zeDriverGetExtensionProperties(ZeHandle, uint32_t* 
   if (properties) {
     for (uint32_t index = 0; index < std::min(known, *count); ++index) {
       properties[index] = {};
-      fill_text(properties[index].name, sizeof properties[index].name, kExtensions[index].name);
+      fill_text(properties[index].name, kExtensions[index].name);
       properties[index].version = kExtensions[index].version;
     }
   }
@@ -157,7 +152,7 @@ NPU_EMULATOR_EXPORT ZeResult zeDeviceGetProperties(ZeHandle, ZeDeviceProperties*
                  .kernel_timestamp_bits = 64,
                  .uuid = kDeviceUuid,
                  .name = {}};
-  fill_text(properties->name, sizeof properties->name, "Intel(R) AI Boost (emulated)");
+  fill_text(properties->name, "Intel(R) AI Boost (emulated)");
   return ZeResult::kSuccess;
 }
 

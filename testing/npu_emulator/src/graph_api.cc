@@ -1,6 +1,5 @@
 // The graph extension's functions.
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include "src/element_types.h"
 #include "src/extension_tables.h"
 #include "src/faults.h"
+#include "src/fixed_text.h"
 #include "src/graph.h"
 #include "src/handles.h"
 #include "src/memory.h"
@@ -70,10 +70,6 @@ ZeResult give_text(const std::string& text, Size* bytes, char* target) {
   if (target) std::memcpy(target, text.c_str(), std::min<size_t>(*bytes, size));
   *bytes = static_cast<Size>(size);
   return ZeResult::kSuccess;
-}
-
-void fill_text(char* target, size_t bytes, const std::string& text) {
-  std::snprintf(target, bytes, "%s", text.c_str());
 }
 
 // ---- making
@@ -175,7 +171,7 @@ const Argument* argument_at(ZeHandle graph, uint32_t index) {
 }
 
 void fill(const Argument& argument, ArgumentProperties& target) {
-  fill_text(target.name, sizeof target.name, argument.name);
+  fill_text(target.name, argument.name);
   target.kind = argument.is_input ? kArgumentInput : kArgumentOutput;
   for (size_t axis = 0; axis < kArgumentDimensions; ++axis) {
     target.dimensions[axis] =
@@ -192,7 +188,7 @@ void fill_names(const Argument& argument, Properties& target) {
   target.tensor_names_count = 0;
   for (const std::string& name : argument.names) {
     if (target.tensor_names_count == kTensorNames) break;
-    fill_text(target.tensor_names[target.tensor_names_count++], kArgumentNameBytes, name);
+    fill_text(target.tensor_names[target.tensor_names_count++], name);
   }
 }
 
@@ -216,7 +212,7 @@ ZeResult argument_properties3(ZeHandle graph, uint32_t index, ArgumentProperties
   target->reverse_scale = 1;
   target->zero_point = 0;
   target->rank = static_cast<uint32_t>(argument->shape.size());
-  fill_text(target->friendly_name, sizeof target->friendly_name, argument->name);
+  fill_text(target->friendly_name, argument->name);
   fill_names(*argument, *target);
   for (ZeHeader* next = target->first.header.next; next; next = next->next) {
     if (next->type == kArgumentStrides) reinterpret_cast<ArgumentStrides*>(next)->dynamic = false;
@@ -228,14 +224,14 @@ ZeResult argument_metadata(ZeHandle graph, uint32_t index, ArgumentMetadata* tar
   const Argument* argument = argument_at(graph, index);
   if (!argument) return ZeResult::kInvalidArgument;
   target->kind = argument->is_input ? kArgumentInput : kArgumentOutput;
-  fill_text(target->friendly_name, sizeof target->friendly_name, argument->name);
+  fill_text(target->friendly_name, argument->name);
   target->type = find_element_type(argument->type)->metadata;
   target->rank = static_cast<uint32_t>(argument->shape.size());
   for (size_t axis = 0; axis < argument->shape.size(); ++axis) {
     target->shape[axis] = static_cast<uint64_t>(argument->shape[axis]);
   }
   fill_names(*argument, *target);
-  fill_text(target->input_name, sizeof target->input_name, argument->name);
+  fill_text(target->input_name, argument->name);
   return ZeResult::kSuccess;
 }
 
