@@ -139,7 +139,8 @@ KernelFacts read_kernel(const MachineView& view, const PciFacts& pci) {
     const FileText modules =
         read_probed_file(view.root / "proc/modules", limits::kProbedFileBytesMax);
     for (const std::string_view line : lines_of(modules.text)) {
-      if (words_of(line).front() == kModule) facts.has_module = true;
+      const std::vector<std::string_view> words = words_of(line);
+      if (!words.empty() && words[0] == kModule) facts.has_module = true;
     }
   }
   if (pci.npus.empty()) return facts;

@@ -91,6 +91,18 @@ TEST_CASE("each file missing, empty, a directory, a pipe, or a link to itself") 
   });
 }
 
+TEST_CASE("each file nothing but blanks, or blank lines, with and without a module that is there") {
+  const std::string nothing[] = {" ", " \n", "\n\n", " \t \n \n\t\n", " \r\n \r\n", "  \n:\n=\n"};
+  for (const bool has_module : {true, false}) {
+    for (const std::string& blanks : nothing) {
+      for_each_file([&](ExampleMachine& machine, const std::string& file) {
+        machine.write(file, blanks);
+        if (!has_module) machine.remove("sys/module");
+      });
+    }
+  }
+}
+
 TEST_CASE("each file a terabyte of nothing") {
   for_each_file([](ExampleMachine& machine, const std::string& file) {
     REQUIRE(::truncate((machine.root() / file).c_str(), off_t{1} << 40) == 0);
