@@ -14,6 +14,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/file_descriptor.h"
@@ -30,6 +31,10 @@ using Ending = SelfTest::Ending;
 constexpr std::chrono::milliseconds kLook{10};
 /// A process that hangs inside the kernel cannot be killed. It is left behind then.
 constexpr std::chrono::seconds kPatienceAfterKill{2};
+/// What is kept of its errors when they grow too long: their last line is what counts.
+constexpr size_t kErrorBytesKept = limits::kSelfTestBytesMax / 2;
+/// Of that line, what a finding shows.
+constexpr size_t kLastWordsBytes = 200;
 /// What a program ends with when a library that it is linked with is missing.
 constexpr int kNoLibrary = 127;
 
@@ -45,16 +50,26 @@ std::optional<Pipe> make_pipe() {
   return Pipe{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
-/// Takes what is there without waiting for more. Beyond the limit it is thrown away, so that the
-/// process is not stopped by a full pipe.
-void drain(const Pipe& pipe, std::string& text) {
+/// Takes what is there without waiting for more, and all of it, so that the process is not stopped
+/// by a full pipe.
+template <typename Keep>
+void drain(const Pipe& pipe, Keep keep) {
   std::array<char, 1 << 12> part;
   ssize_t bytes = 0;
   while ((bytes = ::read(pipe.reading.get(), part.data(), part.size())) > 0) {
-    const size_t room =
-        limits::kSelfTestBytesMax + 1 - std::min(text.size(), limits::kSelfTestBytesMax + 1);
-    text.append(part.data(), std::min(static_cast<size_t>(bytes), room));
+    keep(std::string_view(part.data(), static_cast<size_t>(bytes)));
   }
+}
+
+/// One byte beyond the limit is kept: it tells that there was too much.
+void keep_beginning(std::string& text, std::string_view part) {
+  const size_t most = limits::kSelfTestBytesMax + 1;
+  text.append(part.substr(0, most - std::min(text.size(), most)));
+}
+
+void keep_end(std::string& text, std::string_view part) {
+  text.append(part);
+  if (text.size() > limits::kSelfTestBytesMax) text.erase(0, text.size() - kErrorBytesKept);
 }
 
 class SelfTestProcess {
@@ -95,12 +110,12 @@ class SelfTestProcess {
   int status() const { return status_; }
   const std::string& output() const { return output_; }
 
-  /// The last line that it wrote to standard error.
+  /// The last line with words that it wrote to standard error.
   std::string last_words() const {
-    const size_t end = errors_.find_last_not_of('\n');
-    if (end == std::string::npos) return "";
-    const size_t begin = errors_.rfind('\n', end);
-    return errors_.substr(begin == std::string::npos ? 0 : begin + 1, 200).substr(0, end + 1);
+    const size_t last = errors_.find_last_not_of(" \t\r\n");
+    if (last == std::string::npos) return "";
+    const size_t begin = errors_.rfind('\n', last) + 1;  // npos + 1 is 0
+    return errors_.substr(begin, std::min(last + 1 - begin, kLastWordsBytes));
   }
 
  private:
@@ -110,8 +125,9 @@ class SelfTestProcess {
                                   pollfd{err_.reading.get(), POLLIN, 0}};
       ::poll(files.data(), files.size(), static_cast<int>(kLook.count()));
       const pid_t gone = ::waitpid(process_, &status_, WNOHANG);
-      drain(out_, output_);  // after it was asked: nothing that it said is missed
-      drain(err_, errors_);
+      // After it was asked: nothing that it said is missed.
+      drain(out_, [&](std::string_view part) { keep_beginning(output_, part); });
+      drain(err_, [&](std::string_view part) { keep_end(errors_, part); });
       if (gone == process_ || (gone < 0 && errno != EINTR)) return true;
       if (Clock::now() >= end) return false;
     }

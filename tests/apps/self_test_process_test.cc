@@ -57,6 +57,23 @@ TEST_CASE("a process that dies by a signal is named with it, its last words and 
   CHECK(!test.found_usable_npu());
 }
 
+TEST_CASE("the last words are the last line, without its end, and at most 200 letters of it") {
+  for (const char* script : {"printf 'a\\nbbb\\n\\n' >&2", "printf 'a\\nbbb' >&2",
+                             "printf 'bbb\\r\\n' >&2", "printf '\\n\\nbbb\\n \\n' >&2"}) {
+    CHECK(test_with(std::string(script) + "; exit 3").detail == "exit code 3; its last words: bbb");
+  }
+  CHECK(test_with("printf '\\n\\n' >&2; exit 3").detail == "exit code 3");
+  const SelfTest longer = test_with("printf '%0300d\\n' 7 >&2; exit 3");
+  CHECK(longer.detail == "exit code 3; its last words: " + std::string(200, '0'));
+}
+
+TEST_CASE("a process that talks a great deal has last words all the same") {
+  const SelfTest test = test_with(
+      "head -c 300000 /dev/zero | tr '\\0' 'x' >&2; yes | head -n 100000 >&2; "
+      "echo 'terminate called' >&2; exit 3");
+  CHECK(test.detail == "exit code 3; its last words: terminate called");
+}
+
 TEST_CASE("a good answer does not excuse a death after it") {
   CHECK(!test_with(say(kGood) + "kill -ABRT $$").found_usable_npu());
   CHECK(!test_with(say(kGood) + "exit 3").found_usable_npu());
