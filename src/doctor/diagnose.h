@@ -22,9 +22,11 @@ struct Finding {
   };
   std::string_view id;  // for programs: "cpu", "pci", "kernel", ...; never changes
   State state = State::kUnknown;
-  std::string_view title;         // for people: "PCI device"
-  std::string seen;               // one line
-  std::vector<std::string> mend;  // commands or actions, in turn; empty: nothing to do
+  std::string_view title;  // for people: "PCI device"
+  std::string seen;        // one line
+  /// In turn; empty: nothing to do. Each is one line that a shell takes: a command, maybe with a
+  /// comment behind it, or what a person is to do, as a comment of its own ("# log in again").
+  std::vector<std::string> mend;
 };
 
 const char* name_of(Finding::State state);  // "ok", "warning", "problem", "unknown", "skipped"

@@ -38,13 +38,18 @@ inline Finding with(Finding finding, Finding::State state, std::string seen,
   return finding;
 }
 
-/// Commands about the kernel work on the host only.
-inline std::string on_host(const MachineFacts& machine, const std::string& command) {
-  return machine.surroundings.container.empty() ? command : "on the host: " + command;
-}
+/// What is to be done about the kernel is done on the host only, and says so.
+std::string on_host(const MachineFacts& machine, std::string_view mend);
 
-/// Where Intel publishes driver, compiler and firmware, and how its packages are installed.
+/// A name from outside as one word of a shell command, whatever is in it.
+std::string shell_word(std::string_view name);
+
+/// Where Intel publishes driver, compiler and firmware; commands that install them follow.
 inline constexpr std::string_view kDriverPackages =
-    "get the packages of https://github.com/intel/linux-npu-driver/releases";
+    "# get the packages of https://github.com/intel/linux-npu-driver/releases";
+
+/// Loads the kernel's module anew.
+inline constexpr std::string_view kReloadModule =
+    "sudo modprobe -r intel_vpu && sudo modprobe intel_vpu";
 
 }  // namespace ovenbird

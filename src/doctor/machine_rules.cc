@@ -13,7 +13,7 @@ using State = Finding::State;
 
 constexpr int64_t kKernelMajor = 6;  // Linux 6.3 brought intel_vpu
 constexpr int64_t kKernelMinor = 3;
-constexpr std::string_view kReload = "sudo modprobe -r intel_vpu && sudo modprobe intel_vpu";
+constexpr std::string_view kLogInAgain = "# log out and in again";
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -32,10 +32,12 @@ std::string device_text(const PciNpu& npu) {
   return printable(npu.address) + " is " + text;
 }
 
-std::string newer_kernel(const MachineFacts& machine) {
-  const bool has_apt = machine.surroundings.distribution == Distribution::kDebian;
-  return on_host(machine, has_apt ? "sudo apt install linux-generic-hwe-24.04 (Ubuntu), reboot"
-                                  : "install a newer kernel and reboot");
+std::vector<std::string> newer_kernel(const MachineFacts& machine) {
+  if (machine.surroundings.distribution != Distribution::kDebian) {
+    return {on_host(machine, "# install a newer kernel, and reboot")};
+  }
+  return {on_host(machine, "sudo apt install linux-generic-hwe-24.04 # of Ubuntu"),
+          on_host(machine, "sudo reboot")};
 }
 
 /// Messages behind the last one that says all is well.
@@ -72,7 +74,7 @@ bool has_firmware_file(const MachineFacts& machine) {
 
 std::vector<std::string> install_firmware(const MachineFacts& machine) {
   return {std::string(kDriverPackages), on_host(machine, "sudo dpkg -i intel-fw-npu_*.deb"),
-          on_host(machine, std::string(kReload))};
+          on_host(machine, kReloadModule)};
 }
 
 /// Firmware where no node tells that it runs.
@@ -89,7 +91,7 @@ Finding firmware_without_node(const Finding& finding, const MachineFacts& machin
                   install_firmware(machine));
     }
     std::vector<std::string> mend = install_firmware(machine);
-    mend.push_back(on_host(machine, "if it stays: switch the machine off and on"));
+    mend.push_back(on_host(machine, "# if it stays: switch the machine off and on"));
     return with(finding, State::kProblem, short_message(lines.front()), mend);
   }
   // A container has a /lib/firmware of its own, which the kernel does not ask.
@@ -123,7 +125,7 @@ Finding cpu_finding(const MachineFacts& machine) {
   }
   if (cpu.vendor.empty()) return with(finding, State::kUnknown, "/proc/cpuinfo names no vendor");
   const std::vector<std::string> mend{
-      "use --device CPU here; NPUs are in Intel Core Ultra processors"};
+      "# use --device CPU here; NPUs are in Intel Core Ultra processors"};
   if (cpu.vendor != "GenuineIntel") {
     return with(finding, State::kProblem, name + ": this CPU has no Intel NPU", mend);
   }
@@ -151,7 +153,7 @@ Finding pci_finding(const MachineFacts& machine) {
   }
   if (machine.surroundings.is_wsl) {
     return with(finding, State::kProblem, "WSL shows its Linux no NPU",
-                {"boot Linux itself; see https://github.com/microsoft/WSL/issues/40842"});
+                {"# boot Linux itself; see https://github.com/microsoft/WSL/issues/40842"});
   }
   if (pci.reading != Reading::kRead) {
     return with(finding, State::kUnknown,
@@ -159,11 +161,11 @@ Finding pci_finding(const MachineFacts& machine) {
   }
   if (machine.cpu.is_virtual) {
     return with(finding, State::kProblem, "none that is an NPU in this virtual machine",
-                {"on the host, pass the NPU (lspci -d 8086::1200) through to the machine"});
+                {"# on the host, pass the NPU (lspci -d 8086::1200) through to the machine"});
   }
   return with(finding, State::kProblem, "none that is an NPU",
-              {"turn it on in the firmware set-up (BIOS), as NPU, VPU or AI Boost; reboot",
-               "lspci -d 8086::1200 shows it then"});
+              {"# turn it on in the firmware set-up (BIOS), as NPU, VPU or AI Boost; reboot",
+               "lspci -d 8086::1200 # shows it then"});
 }
 
 Finding kernel_finding(const MachineFacts& machine) {
@@ -178,7 +180,7 @@ Finding kernel_finding(const MachineFacts& machine) {
       kernel.major < kKernelMajor || (kernel.major == kKernelMajor && kernel.minor < kKernelMinor);
   if (!is_old) return with(finding, State::kOk, release);
   return with(finding, State::kProblem, release + " is too old: intel_vpu came with 6.3",
-              {newer_kernel(machine)});
+              newer_kernel(machine));
 }
 
 Finding module_finding(const MachineFacts& machine) {
@@ -188,26 +190,25 @@ Finding module_finding(const MachineFacts& machine) {
   if (!machine.accel.nodes.empty()) return with(finding, State::kOk, "it drives a device");
   if (!npu.driver.empty() && npu.driver != "intel_vpu") {
     const std::string drivers = "/sys/bus/pci/drivers/";
+    const std::string hand_to = "echo " + shell_word(npu.address) + " | sudo tee ";
     return with(finding, State::kProblem,
                 printable(npu.driver) + " has taken " + printable(npu.address),
-                {on_host(machine, "echo " + printable(npu.address) + " | sudo tee " + drivers +
-                                      printable(npu.driver) + "/unbind"),
-                 on_host(machine, "echo " + printable(npu.address) + " | sudo tee " + drivers +
-                                      "intel_vpu/bind")});
+                {on_host(machine, hand_to + shell_word(drivers + npu.driver + "/unbind")),
+                 on_host(machine, hand_to + drivers + "intel_vpu/bind")});
   }
   if (kernel.aliases == Reading::kRead && kernel.module_is_installed &&
       !kernel.module_knows_device && npu.driver.empty()) {
     return with(finding, State::kProblem,
                 "that of this kernel does not know the NPU: " + device_text(npu),
-                {newer_kernel(machine)});
+                newer_kernel(machine));
   }
   if (kernel.has_module) return with(finding, State::kOk, "loaded");
   if (!kernel.blacklisted_in.empty()) {
     const std::string& file = kernel.blacklisted_in;
     const std::string allow =
         file == "/proc/cmdline"
-            ? "take intel_vpu out of the kernel's command line, and reboot"
-            : "sudo sed -i '/intel.vpu/s/^/#/' " + printable(file) + " && sudo modprobe intel_vpu";
+            ? "# take intel_vpu out of the kernel's command line, and reboot"
+            : "sudo sed -i '/intel.vpu/s/^/#/' " + shell_word(file) + " && sudo modprobe intel_vpu";
     return with(finding, State::kProblem, "not loaded: " + printable(file) + " forbids it",
                 {on_host(machine, allow)});
   }
@@ -216,7 +217,7 @@ Finding module_finding(const MachineFacts& machine) {
     return with(
         finding, State::kProblem, "this kernel has none",
         {on_host(machine, has_apt ? "sudo apt install linux-modules-extra-$(uname -r)"
-                                  : "install a kernel with CONFIG_DRM_ACCEL_IVPU, and reboot")});
+                                  : "# install a kernel with CONFIG_DRM_ACCEL_IVPU, and reboot")});
   }
   return with(finding, State::kProblem, "not loaded",
               {on_host(machine, "sudo modprobe intel_vpu")});
@@ -226,9 +227,8 @@ Finding firmware_finding(const MachineFacts& machine) {
   const Finding finding{.id = "firmware", .title = "firmware"};
   if (machine.accel.nodes.empty()) return firmware_without_node(finding, machine);
   if (const std::vector<std::string> lines = complaints(machine.firmware); !lines.empty()) {
-    return with(
-        finding, State::kWarning, "the kernel complains: " + short_message(lines.back()),
-        {on_host(machine, "sudo dmesg | grep intel_vpu"), on_host(machine, std::string(kReload))});
+    return with(finding, State::kWarning, "the kernel complains: " + short_message(lines.back()),
+                {on_host(machine, "sudo dmesg | grep intel_vpu"), on_host(machine, kReloadModule)});
   }
   for (const std::string& line : machine.firmware.messages) {
     if (const size_t at = line.find("Firmware: "); at != std::string::npos) {
@@ -247,10 +247,11 @@ Finding node_finding(const MachineFacts& machine) {
   }
   if (!machine.surroundings.container.empty()) {
     return with(finding, State::kProblem, "this container was given no /dev/accel/accel*",
-                {"docker run --device /dev/accel --group-add $(stat -c %g /dev/accel/accel0) ..."});
+                {"# start it with: docker run --device /dev/accel --group-add "
+                 "$(stat -c %g /dev/accel/accel0)"});
   }
   return with(finding, State::kProblem, "there is no /dev/accel/accel*",
-              {on_host(machine, std::string(kReload)), "sudo dmesg | grep intel_vpu"});
+              {on_host(machine, kReloadModule), on_host(machine, "sudo dmesg | grep intel_vpu")});
 }
 
 Finding permission_finding(const MachineFacts& machine) {
@@ -270,19 +271,21 @@ Finding permission_finding(const MachineFacts& machine) {
     return with(finding, State::kProblem, seen + ": its group may not use it",
                 {on_host(machine, udev_rule()),
                  on_host(machine, "sudo udevadm control --reload && sudo udevadm trigger"),
-                 on_host(machine, "sudo usermod -aG render $USER, and log in again")});
+                 on_host(machine, "sudo usermod -aG render $USER"), std::string(kLogInAgain)});
   }
   if (!machine.surroundings.container.empty()) {
-    return with(
-        finding, State::kProblem, seen + ": this user is not in that group",
-        {"docker run --device /dev/accel --group-add " + std::to_string(node.group) + " ..."});
+    return with(finding, State::kProblem, seen + ": this user is not in that group",
+                {"# start it with: docker run --device /dev/accel --group-add " +
+                 std::to_string(node.group)});
   }
   if (std::find(user.enlisted.begin(), user.enlisted.end(), node.group) != user.enlisted.end()) {
-    return with(finding, State::kProblem, seen + ": you are in that group from the next login on",
-                {"log out and in again; in one shell only: newgrp " + group});
+    return with(
+        finding, State::kProblem, seen + ": you are in that group from the next login on",
+        {"newgrp " + shell_word(node.group_name) + " # in this shell", std::string(kLogInAgain)});
   }
-  return with(finding, State::kProblem, seen + ": this user is not in that group",
-              {"sudo usermod -aG " + group + " $USER, and log in again"});
+  return with(
+      finding, State::kProblem, seen + ": this user is not in that group",
+      {"sudo usermod -aG " + shell_word(node.group_name) + " $USER", std::string(kLogInAgain)});
 }
 
 Finding surroundings_finding(const MachineFacts& machine) {
@@ -300,7 +303,7 @@ Finding surroundings_finding(const MachineFacts& machine) {
   if (is_idle) return with(finding, State::kOk, container);
   return with(finding, State::kWarning,
               container + ": kernel, module and firmware are the host's, and mended there",
-              {"run `ovenbird doctor` on the host as well"});
+              {"ovenbird doctor # on the host as well"});
 }
 
 }  // namespace ovenbird

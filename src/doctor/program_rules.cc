@@ -13,13 +13,15 @@ using Ending = SelfTest::Ending;
 
 constexpr const char* kInstallDriver =
     "sudo apt install ./intel-level-zero-npu_*.deb ./intel-driver-compiler-npu_*.deb";
+constexpr std::string_view kFindEngine =
+    "# install ovenbird-engine beside ovenbird, or name it in OVENBIRD_ENGINE";
 
 std::vector<std::string> install_driver() { return {std::string(kDriverPackages), kInstallDriver}; }
 
 /// Whose fault it is if the self-test fails.
 std::vector<std::string> mend_driver(const MachineFacts& machine) {
   if (!machine.libraries.loader.is_from_library_path) return install_driver();
-  return {"look at the loader that LD_LIBRARY_PATH names, or unset LD_LIBRARY_PATH"};
+  return {"unset LD_LIBRARY_PATH # or mend the loader that it names"};
 }
 
 std::string library_text(const LibraryFacts& library) {
@@ -38,7 +40,7 @@ std::string install_loader(Distribution distribution) {
     case Distribution::kOther:
       break;
   }
-  return "install https://github.com/oneapi-src/level-zero/releases";
+  return "# install https://github.com/oneapi-src/level-zero/releases";
 }
 
 std::string mib_text(uint64_t bytes) {
@@ -98,7 +100,7 @@ Finding loader_finding(const MachineFacts& machine) {
     return with(finding, State::kWarning,
                 printable(loader.path) +
                     " is not the system's: LD_LIBRARY_PATH names it, and the self-test is about it",
-                {"unset LD_LIBRARY_PATH, to examine the system's own"});
+                {"unset LD_LIBRARY_PATH # to examine the system's own"});
   }
   return with(finding, State::kOk, library_text(loader));
 }
@@ -135,13 +137,13 @@ Finding plugin_finding(const MachineFacts& machine) {
   const OpenVinoFacts& openvino = machine.openvino;
   if (openvino.directory.empty()) {
     return with(finding, State::kUnknown, "which OpenVINO ovenbird-engine uses is not seen",
-                {"install ovenbird-engine beside ovenbird, or name it in OVENBIRD_ENGINE"});
+                {std::string(kFindEngine)});
   }
   const std::string directory = one_line(openvino.directory);
   if (openvino.has_plugin) return with(finding, State::kOk, directory);
   return with(finding, State::kProblem,
               "there is no libopenvino_intel_npu_plugin.so in " + directory,
-              {"make setup (in a checkout), or make install: both bring all of OpenVINO"});
+              {"make setup # in a checkout, or make install: both bring all of OpenVINO"});
 }
 
 Finding compiler_finding(const MachineFacts& machine) {
@@ -184,7 +186,7 @@ Finding memlock_finding(const MachineFacts& machine, const ArenaNeed& arena) {
   return with(finding, State::kWarning, limit + ": the driver may refuse to import it",
               {machine.surroundings.container.empty()
                    ? "echo '* - memlock unlimited' | sudo tee /etc/security/limits.d/60-npu.conf"
-                   : "docker run --ulimit memlock=-1 ..."});
+                   : "# start it with: docker run --ulimit memlock=-1"});
 }
 
 Finding self_test_finding(const MachineFacts& machine, const SelfTest& self_test) {
@@ -195,19 +197,19 @@ Finding self_test_finding(const MachineFacts& machine, const SelfTest& self_test
       return with(finding, State::kUnknown, "it was not run");
     case Ending::kNotStarted:
       return with(finding, State::kProblem, "it cannot be started: " + one_line(self_test.detail),
-                  {"install ovenbird-engine beside ovenbird, or name it in OVENBIRD_ENGINE"});
+                  {std::string(kFindEngine)});
     case Ending::kDied:
       return with(finding, State::kProblem, "the driver ended it: " + ending_text(self_test),
                   mend_driver(machine));
     case Ending::kTimedOut:
       mend = mend_driver(machine);
       if (!machine.libraries.loader.is_from_library_path) {
-        mend.emplace_back("sudo modprobe -r intel_vpu && sudo modprobe intel_vpu");
+        mend.push_back(on_host(machine, kReloadModule));
       }
       return with(finding, State::kProblem, "it hangs: " + ending_text(self_test), mend);
     case Ending::kNonsense:
       return with(finding, State::kProblem, "it talks nonsense: " + one_line(self_test.detail),
-                  {"take ovenbird and ovenbird-engine from the same build"});
+                  {"# take ovenbird and ovenbird-engine from the same build"});
     case Ending::kAnswered:
       break;
   }
@@ -230,7 +232,8 @@ Finding import_finding(const SelfTest& self_test) {
   }
   return with(finding, State::kWarning,
               with_reason("memory is copied at every step", self_test.answer.import_error),
-              {"take Linux 6.19 or newer, and the driver of today:", std::string(kDriverPackages)});
+              {"# take Linux 6.19 or newer, and the driver of today", std::string(kDriverPackages),
+               kInstallDriver});
 }
 
 }  // namespace ovenbird

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
+#include <set>
 
 namespace ovenbird {
 namespace {
@@ -19,6 +21,48 @@ std::string elf_header() {
   header.e_machine = EM_X86_64;
   header.e_phentsize = sizeof(Elf64_Phdr);
   return {reinterpret_cast<const char*>(&header), sizeof header};
+}
+
+/// Whether sh would run it, as far as its grammar goes.
+bool shell_takes(const std::string& text) {
+  FILE* const shell = ::popen("sh -n 2>/dev/null", "w");
+  REQUIRE(shell != nullptr);
+  std::fwrite(text.data(), 1, text.size(), shell);
+  return ::pclose(shell) == 0;
+}
+
+std::string without_quotes(const std::string& command) {
+  std::string rest;
+  bool is_inside = false;
+  for (size_t at = 0; at < command.size(); ++at) {
+    if (!is_inside && command[at] == '\\') {
+      ++at;
+    } else if (command[at] == '\'') {
+      is_inside = !is_inside;
+    } else if (!is_inside) {
+      rest += command[at];
+    }
+  }
+  return rest;
+}
+
+/// What can be pasted into a shell: a command, or a comment. Each text is tried once.
+void check_mend(const std::string& mend) {
+  static std::set<std::string> known;
+  if (!known.insert(mend).second) return;
+  INFO(mend);
+  CHECK(std::all_of(mend.begin(), mend.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+  CHECK(shell_takes(mend + "\n"));
+  if (mend.starts_with("# ")) return;
+  static const std::set<std::string> programs = {"echo",   "export",   "lspci", "make",
+                                                 "newgrp", "ovenbird", "sudo",  "unset"};
+  CHECK(programs.count(mend.substr(0, mend.find(' '))) == 1);
+  // Prose behind a command would become its arguments.
+  std::string command = without_quotes(mend);
+  command = command.substr(0, command.find(" # "));
+  for (const char* prose : {", ", "; ", " ...", " (", "and "}) {
+    CHECK(command.find(prose) == std::string::npos);
+  }
 }
 
 }  // namespace
@@ -144,7 +188,11 @@ MachineView ExampleMachine::view() const {
 }
 
 std::vector<Finding> ExampleMachine::findings() const {
-  return diagnose(read_machine_facts(view()), self_test, arena);
+  std::vector<Finding> findings = diagnose(read_machine_facts(view()), self_test, arena);
+  for (const Finding& finding : findings) {
+    for (const std::string& mend : finding.mend) check_mend(mend);
+  }
+  return findings;
 }
 
 const Finding& finding_of(const std::vector<Finding>& findings, std::string_view id) {

@@ -38,6 +38,7 @@ class ExampleMachine {
   const std::filesystem::path& root() const { return directory_.path(); }
 
   MachineView view() const;
+  /// Checks as well that every mend is one line that a shell takes.
   std::vector<Finding> findings() const;
 
   SelfTest self_test;

@@ -208,6 +208,16 @@ TEST_CASE("the module is forbidden by a file, or on the kernel's command line") 
   check_only_problem(machine, "module", "/proc/cmdline forbids it", "command line");
 }
 
+TEST_CASE("a name from outside is one word of a command, whatever is in it") {
+  ExampleMachine machine;
+  unload_module(machine);
+  machine.write("etc/modprobe.d/it's; $(rm) # a.conf", "blacklist intel_vpu\n");
+  check_only_problem(machine, "module", "forbids it",
+                     R"( '/etc/modprobe.d/it'\''s; $(rm) # a.conf' && sudo modprobe intel_vpu)");
+  machine.write(".dockerenv", "");
+  check_only_problem(machine, "module", "forbids it", " && sudo modprobe intel_vpu # on the host");
+}
+
 TEST_CASE("the kernel was built without the module") {
   ExampleMachine machine;
   unload_module(machine);
