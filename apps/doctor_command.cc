@@ -19,7 +19,6 @@ namespace {
 constexpr size_t kColumns = 100;
 constexpr size_t kStateColumns = 9;  // "problem  "
 constexpr size_t kTextColumn = 28;   // where what was seen begins
-constexpr size_t kMendColumn = 11;   // commands are long
 constexpr std::string_view kMendMark = "         > ";
 
 std::string ascii(std::string_view text) {
@@ -56,6 +55,11 @@ std::string wrapped(std::string head, std::string_view text, size_t column) {
   return out;
 }
 
+/// For commands: half of one that was broken would run when it is pasted.
+std::string unwrapped(const std::string& line) {
+  return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+}
+
 std::string padded(std::string text, size_t columns) {
   if (text.size() < columns) text.append(columns - text.size(), ' ');
   return text;
@@ -89,7 +93,7 @@ std::string doctor_table(const Examination& examination) {
         padded(name_of(finding.state), kStateColumns) + std::string(finding.title), kTextColumn);
     text += wrapped(head, ascii(finding.seen), kTextColumn);
     for (const std::string& command : finding.mend) {
-      text += wrapped(std::string(kMendMark), ascii(command), kMendColumn);
+      text += unwrapped(std::string(kMendMark) + ascii(command));
     }
   }
   return text + "\n" + verdict(examination) + "\n";

@@ -23,7 +23,7 @@ struct Examination {
 ExitStatus examine(const DoctorCommand& command);
 
 /// For people: a line or more for each finding, its state first, the commands that mend it below;
-/// at most 100 columns, printable ASCII.
+/// printable ASCII, at most 100 columns but for those commands.
 std::string doctor_table(const Examination& examination);
 
 /// For programs: one JSON object, several lines: usable, first_problem (an id, or null),
