@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/limits.h"
+#include "base/npu_generation.h"
 #include "doctor/machine_facts.h"
 #include "doctor/text_parts.h"
 

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "doctor/npu_generation.h"
 #include "doctor/probed_file.h"
 
 namespace ovenbird {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/message_text.h"
+#include "base/npu_generation.h"
 #include "doctor/finding_rules.h"
 
 namespace ovenbird {

@@ -4,6 +4,7 @@
 #include <openvino/runtime/intel_npu/properties.hpp>
 #include <openvino/runtime/properties.hpp>
 
+#include "base/npu_generation.h"
 #include "engine/openvino_core.h"
 
 namespace ovenbird {
@@ -21,21 +22,19 @@ ov::AnyMap cpu_properties(const EngineOptions& options) {
   return properties;
 }
 
-/// Lunar Lake, whose compiler has a third level of optimization that Intel advises there.
-constexpr const char* kLunarLake = "4000";
-/// Meteor and Arrow Lake: the compiler's own choice of tiles is right for their two.
-constexpr const char* kMeteorLake = "3720";
-
 /// What Intel's documents advise for language models. The layers are types of operations, but for
 /// "Add_RMSNorm": an addition between a ReduceMean and a Sqrt, which a sum of squares overflows.
 ov::AnyMap npu_properties() {
   const std::string architecture = openvino_core().get_property("NPU", ov::device::architecture);
   std::string mode = "compute-layers-with-higher-precision=Sqrt,Power,ReduceMean,Add_RMSNorm";
-  if (architecture == kLunarLake) mode += " optimization-level=3";
+  // Its compiler has a third level of optimization, which Intel advises there.
+  if (architecture == kLunarLake.platform) mode += " optimization-level=3";
   ov::AnyMap wanted{{"NPU_COMPILER_DYNAMIC_QUANTIZATION", "YES"},
                     {"NPU_COMPILATION_MODE_PARAMS", mode},
                     ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY)};
-  if (architecture != kMeteorLake && knows_property("NPU", ov::intel_npu::max_tiles.name())) {
+  // Meteor and Arrow Lake have two tiles, for which the compiler's own choice is right.
+  if (architecture != kMeteorLake.platform &&
+      knows_property("NPU", ov::intel_npu::max_tiles.name())) {
     wanted["NPU_TILES"] = openvino_core().get_property("NPU", ov::intel_npu::max_tiles);
   }
   ov::AnyMap properties;

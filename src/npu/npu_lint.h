@@ -55,8 +55,7 @@ template <typename Condition>
 std::string platforms_where(const Condition& holds) {
   std::string text;
   for (size_t index = 0; index < kNpuPlatforms.size(); ++index) {
-    if (holds(index))
-      text += (text.empty() ? "" : " ") + std::string(name_of(kNpuPlatforms[index]));
+    if (holds(index)) text += (text.empty() ? "" : " ") + name_of(kNpuPlatforms[index]);
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/message_text.h"
+#include "base/npu_generation.h"
 #include "npu/npu_operations.h"
 
 namespace ovenbird {
@@ -283,28 +284,20 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-const char* name_of(NpuPlatform platform) {
+std::string name_of(NpuPlatform platform) {
   switch (platform) {
     case NpuPlatform::k3720:
-      return "3720";
+      return std::string(kMeteorLake.platform);
     case NpuPlatform::k4000:
-      return "4000";
+      return std::string(kLunarLake.platform);
     case NpuPlatform::k5010:
       break;
   }
-  return "5010";
+  return std::string(kPantherLake.platform);
 }
 
-const char* processors_of(NpuPlatform platform) {
-  switch (platform) {
-    case NpuPlatform::k3720:
-      return "Meteor Lake and Arrow Lake";
-    case NpuPlatform::k4000:
-      return "Lunar Lake";
-    case NpuPlatform::k5010:
-      break;
-  }
-  return "Panther Lake";
+std::string processors_of(NpuPlatform platform) {
+  return processors_of_platform(name_of(platform));
 }
 
 std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform) {

@@ -11,18 +11,14 @@
 
 namespace ovenbird {
 
-/// NPU generations by the name that OpenVINO has for them.
-enum class NpuPlatform {
-  k3720,  // Meteor Lake, Arrow Lake
-  k4000,  // Lunar Lake
-  k5010,  // Panther Lake
-};
+/// The platforms that have rules, of those in base/npu_generation.h.
+enum class NpuPlatform { k3720, k4000, k5010 };
 
 inline constexpr std::array kNpuPlatforms = {NpuPlatform::k3720, NpuPlatform::k4000,
                                              NpuPlatform::k5010};
 
-const char* name_of(NpuPlatform platform);        // "3720", "4000", "5010"
-const char* processors_of(NpuPlatform platform);  // "Meteor Lake and Arrow Lake", ...
+std::string name_of(NpuPlatform platform);        // "3720", "4000", "5010"
+std::string processors_of(NpuPlatform platform);  // "Meteor Lake and Arrow Lake", ...
 
 /// One reason why an NPU would not take a graph.
 struct NpuRefusal {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "abi/npu_extensions.h"
+#include "base/npu_generation.h"
 #include "src/export.h"
 #include "src/extension_tables.h"
 #include "src/faults.h"
@@ -40,13 +41,13 @@ struct Platform {
 Platform platform_facts() {
   switch (settings().platform) {
     case ovenbird::NpuPlatform::k3720:
-      return {.device_id = 0x7d1d, .tiles = 2};
+      return {.device_id = ovenbird::kMeteorLake.pci_device, .tiles = 2};
     case ovenbird::NpuPlatform::k5010:
-      return {.device_id = 0xb03e, .tiles = 3};
+      return {.device_id = ovenbird::kPantherLake.pci_device, .tiles = 3};
     case ovenbird::NpuPlatform::k4000:
       break;
   }
-  return {.device_id = 0x643e, .tiles = 6};
+  return {.device_id = ovenbird::kLunarLake.pci_device, .tiles = 6};
 }
 
 }  // namespace
