@@ -12,6 +12,7 @@
 
 #include "base/message_text.h"
 #include "base/page_memory.h"
+#include "engine/openvino_core.h"
 
 namespace ovenbird {
 namespace {
@@ -45,19 +46,6 @@ bool are_results(std::span<const float> results) {
 
 std::span<float> floats_in(const PageMemory& page) {
   return {reinterpret_cast<float*>(page.bytes().data()), kNumbers};
-}
-
-/// The first line of OpenVINO's message that says what, not where.
-std::string reason_of(const std::exception& thrown) {
-  const std::string text = thrown.what();
-  std::string reason;
-  for (size_t at = 0; at < text.size() && reason.empty();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
-    at = end + 1;
-    if (!line.starts_with("Exception from") && !line.starts_with("Check '")) reason = line;
-  }
-  return one_line((reason.empty() ? text : reason).substr(0, 300));
 }
 
 /// One run on memory of OpenVINO's own.
@@ -136,7 +124,7 @@ void take_steps(Steps steps, NpuAnswer& answer) {
     // An import that succeeds and then does not work would spoil every step.
     if (!answer.imports_pages && answer.import_error.empty()) return;
   } catch (const std::exception& thrown) {
-    answer.import_error = reason_of(thrown);
+    answer.import_error = one_line(words_of(thrown));
   }
   answer.failed_step.clear();  // old drivers refuse to import, and work
 }
@@ -148,7 +136,7 @@ NpuAnswer try_npu(const std::function<void(const NpuAnswer&)>& at_step) {
   try {
     take_steps({at_step, answer}, answer);
   } catch (const std::exception& thrown) {
-    answer.error = reason_of(thrown);
+    answer.error = one_line(words_of(thrown));
   }
   return answer;
 }
