@@ -130,7 +130,7 @@ struct MachineFacts {
 };
 
 /// Looks at everything once. Whatever is missing, huge, garbage or forbidden becomes a fact;
-/// nothing blocks for long. Takes about a millisecond where there is no NPU.
+/// nothing blocks for long.
 MachineFacts read_machine_facts(const MachineView& view);
 
 // Its parts, in the order in which they need one another.

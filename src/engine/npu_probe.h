@@ -6,8 +6,9 @@
 
 namespace ovenbird {
 
-/// One line: doctor's first problem, and how to mend it. OpenVINO is not asked. Takes about 1.5 ms
-/// where there is no NPU. `root` is prepended to the paths looked at: a test can show it a machine.
+/// One line: doctor's first problem, and how to mend it. OpenVINO is not asked: files are looked
+/// at, those of the OpenVINO that this program is linked with among them. `root` is prepended to
+/// the others' paths: a test can show it a machine. Never waits.
 std::string why_no_npu(const std::filesystem::path& root = "/");
 
 }  // namespace ovenbird

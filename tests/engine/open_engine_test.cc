@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
+#include "doctor/elf_file.h"
 #include "doctor/example_machine.h"
 #include "engine/baked.h"
 #include "engine/npu_probe.h"
@@ -105,6 +108,21 @@ TEST_CASE("why there is no NPU is doctor's first problem, how to mend it, and wh
   ExampleMachine other;
   other.set_mode("dev/accel/accel0", 0);
   CHECK(why_no_npu(other.root()).starts_with("permission: /dev/accel/accel0 has group render"));
+}
+
+TEST_CASE("an OpenVINO without its NPU plugin is why there is no NPU") {
+  const TemporaryDirectory without_plugin;
+  for (const std::string& library : read_elf("/proc/self/exe").needed) {
+    if (library.starts_with("libopenvino.so")) without_plugin.write(library, "");
+  }
+  const char* const old = std::getenv("LD_LIBRARY_PATH");
+  const std::string old_path = old ? old : "";
+  REQUIRE(::setenv("LD_LIBRARY_PATH", without_plugin.path().c_str(), 1) == 0);
+  const ExampleMachine whole;
+  const std::string why = why_no_npu(whole.root());
+  if (old) ::setenv("LD_LIBRARY_PATH", old_path.c_str(), 1);
+  if (!old) ::unsetenv("LD_LIBRARY_PATH");
+  CHECK(why.starts_with("OpenVINO plugin: there is no libopenvino_intel_npu_plugin.so in "));
 }
 
 TEST_CASE("why there is no NPU is one line, whatever the machine") {
