@@ -15,12 +15,13 @@ size_t round_up_to_page(size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
-Result<PageMemory> PageMemory::allocate(size_t bytes) {
+Result<PageMemory> PageMemory::allocate(size_t bytes, Pages pages) {
   if (bytes == 0) return PageMemory();
   const size_t size = round_up_to_page(bytes);
   // Without a reservation: a cache for a long context is mostly never touched.
-  void* start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* start = ::mmap(
+      nullptr, size, PROT_READ | PROT_WRITE,
+      (pages == Pages::kShared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED) {
     return fail(Code::kIo, "allocate " + std::to_string(size) + " bytes: " + std::strerror(errno));
   }

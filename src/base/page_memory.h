@@ -9,13 +9,15 @@
 
 namespace ovenbird {
 
-/// Owns a mapping of shared memory that has no name: what an NPU imports here are the same pages
-/// that another process could map. Pages take no memory until they are written. Moving it does not
-/// move the bytes.
+/// Whose pages they may be. Until they are written, private ones read as one and the same page of
+/// zeros, which costs neither memory nor bandwidth; shared ones are made as soon as they are read.
+enum class Pages { kPrivate, kShared };
+
+/// Owns a mapping without a name. Moving it does not move the bytes.
 class PageMemory {
  public:
   /// Errors: kIo (the address space or the process's limit is used up).
-  static Result<PageMemory> allocate(size_t bytes);
+  static Result<PageMemory> allocate(size_t bytes, Pages pages);
 
   PageMemory() = default;
   PageMemory(PageMemory&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}

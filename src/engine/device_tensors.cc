@@ -85,7 +85,7 @@ std::unique_ptr<DeviceTensors> host_tensors() { return std::make_unique<HostTens
 
 std::unique_ptr<DeviceTensors> imported_tensors() {
   auto tensors = std::make_unique<ImportedTensors>();
-  Result<PageMemory> page = PageMemory::allocate(1);
+  Result<PageMemory> page = PageMemory::allocate(1, Pages::kShared);
   if (!page) throw std::bad_alloc();
   tensors->at(page->bytes().data(), ov::element::u8, {page->bytes().size()});
   return tensors;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/page_memory.h"
 #include "base/tensor_stack.h"
 #include "bundle/manifest.h"
 #include "ovenbird/result.hpp"
@@ -44,6 +45,10 @@ class Engine {
   /// calls below name one.
   virtual const std::string& device() const = 0;
   virtual const std::vector<GraphInfo>& graphs() const = 0;
+
+  /// What kind of pages bind() is best given: an NPU takes over shared ones, as another process
+  /// could map; elsewhere private ones are faster while a cache is mostly empty.
+  virtual Pages pages() const = 0;
 
   /// Begins to compile a graph in the background, if that has not been done.
   virtual void prepare(size_t graph) = 0;

@@ -139,12 +139,11 @@ std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph, Form form
   if (knows_property(device_, ov::weights_path.name())) {
     asked.insert(ov::weights_path(bundle_.file(kWeightsName).string()));
   }
-  const PageDropper dropper(*loaded.blob);
   const std::span<const std::byte> bytes = loaded.blob->bytes();
   try {
+    const PageDropper dropper(*loaded.blob);  // ends before the blob is moved into the result
     const ov::Tensor blob(ov::element::u8, {bytes.size()}, const_cast<std::byte*>(bytes.data()));
     loaded.model = openvino_core().import_model(blob, device_, asked);
-    return loaded;
   } catch (const std::exception& thrown) {
     // A device that is lost or short of memory says nothing about the blob; one that cannot be used
     // is made again.
@@ -153,6 +152,7 @@ std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph, Form form
     if (code != Code::kOutOfMemory) cache.remove(key);
     return std::nullopt;
   }
+  return loaded;
 }
 
 }  // namespace ovenbird

@@ -61,8 +61,8 @@ void run_plainly(ov::CompiledModel& compiled, NpuAnswer& answer) {
 
 /// One run on two imported pages. What the device did not write there, we find as zeros.
 void run_on_pages(ov::Core& core, ov::CompiledModel& compiled, NpuAnswer& answer) {
-  const Result<PageMemory> in = PageMemory::allocate(kNumbers * sizeof(float));
-  const Result<PageMemory> out = PageMemory::allocate(kNumbers * sizeof(float));
+  const Result<PageMemory> in = PageMemory::allocate(kNumbers * sizeof(float), Pages::kShared);
+  const Result<PageMemory> out = PageMemory::allocate(kNumbers * sizeof(float), Pages::kShared);
   if (!in || !out) {
     answer.import_error = (in ? out : in).error().message;
     return;

@@ -43,6 +43,8 @@ class OpenVinoEngine : public Engine {
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
   std::chrono::nanoseconds waited() const override { return waited_; }
 
+  Pages pages() const override { return device_ == "NPU" ? Pages::kShared : Pages::kPrivate; }
+
   void prepare(size_t graph) override {
     OVENBIRD_CHECK(graph < graphs_.size());
     if (compiled_[graph].valid()) return;

@@ -61,7 +61,7 @@ Status BoundGraph::bind(const TensorStack& past, uint32_t past_max) {
     buffers_.present = carver.take_stack(2 * size_t{model.layers}, present_bytes);
     return carver.used();
   };
-  Result<PageMemory> memory = PageMemory::allocate(carve(Carver(nullptr)));
+  Result<PageMemory> memory = PageMemory::allocate(carve(Carver(nullptr)), engine_.pages());
   if (!memory) return fail_in("bind " + info().file, memory.error());
   memory_ = std::move(*memory);
   carve(Carver(memory_.bytes().data()));

@@ -62,7 +62,8 @@ Result<std::unique_ptr<CachePlan>> CachePlan::create(Engine& engine, const Manif
   // Beyond what the model was trained on, positions mean nothing to it. Graphs of a longer fixed
   // past read that past all the same.
   const uint32_t rows_max = std::min(past_max, manifest.model.context);
-  Result<CacheSlot> slot = CacheSlot::create(manifest, std::max(rows_max, fixed_past_max));
+  Result<CacheSlot> slot =
+      CacheSlot::create(manifest, std::max(rows_max, fixed_past_max), engine.pages());
   if (!slot) return Failure{slot.error()};
   return std::unique_ptr<CachePlan>(
       new CachePlan(engine, manifest, graphs, std::move(*slot), rows_max));

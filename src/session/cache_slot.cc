@@ -8,11 +8,11 @@
 
 namespace ovenbird {
 
-Result<CacheSlot> CacheSlot::create(const Manifest& manifest, uint32_t rows_max) {
+Result<CacheSlot> CacheSlot::create(const Manifest& manifest, uint32_t rows_max, Pages pages) {
   const ModelFacts& model = manifest.model;
   const size_t tensor =
       size_t{model.kv_heads} * rows_max * model.head_dim * bytes_of(manifest.cache_type);
-  Result<PageMemory> memory = PageMemory::allocate(2 * model.layers * tensor);
+  Result<PageMemory> memory = PageMemory::allocate(2 * model.layers * tensor, pages);
   if (!memory) return fail_in("allocate cache", memory.error());
   return CacheSlot(manifest, rows_max, std::move(*memory));
 }

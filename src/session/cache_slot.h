@@ -21,7 +21,7 @@ namespace ovenbird {
 class CacheSlot {
  public:
   /// Errors: kIo (no address space).
-  static Result<CacheSlot> create(const Manifest& manifest, uint32_t rows_max);
+  static Result<CacheSlot> create(const Manifest& manifest, uint32_t rows_max, Pages pages);
 
   uint32_t rows() const { return rows_; }
   uint32_t capacity() const { return capacity_; }

@@ -63,7 +63,7 @@ class OwnedBuffers {
 
   template <typename T>
   std::span<T> take(size_t count) {
-    Result<PageMemory> memory = PageMemory::allocate(count * sizeof(T) + 64);
+    Result<PageMemory> memory = PageMemory::allocate(count * sizeof(T) + 64, Pages::kShared);
     REQUIRE(memory);
     const std::span<std::byte> bytes = memory->bytes();
     std::fill(bytes.begin(), bytes.end(), kUntouched);

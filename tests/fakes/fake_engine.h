@@ -24,6 +24,7 @@ class FakeEngine : public Engine {
   const std::string& device() const override { return device_; }
   const std::vector<GraphInfo>& graphs() const override { return graphs_; }
   std::chrono::nanoseconds waited() const override { return {}; }
+  Pages pages() const override { return Pages::kPrivate; }
   void prepare(size_t graph) override;
   void release(size_t graph) override;
   Result<Binding> bind(size_t graph, const StepBuffers& buffers) override;

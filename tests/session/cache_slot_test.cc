@@ -19,7 +19,7 @@ struct SlotBench {
       : manifest(
             toy_manifest({.context = 256, .past = kRowsMax, .short_past = 0, .cache_type = type})),
         model(manifest),
-        slot(std::move(*CacheSlot::create(manifest, kRowsMax))) {}
+        slot(std::move(*CacheSlot::create(manifest, kRowsMax, Pages::kPrivate))) {}
 
   /// Appends tokens as a step of `width` rows puts them out, `padding` rows in front.
   void append(std::span<const int32_t> tokens, uint32_t padding) {
@@ -140,7 +140,7 @@ TEST_CASE("a cache that no address space has room for is refused") {
   manifest.model.layers = 1024;
   manifest.model.kv_heads = 1 << 10;
   manifest.model.head_dim = 1 << 7;
-  const Result<CacheSlot> slot = CacheSlot::create(manifest, 1 << 20);
+  const Result<CacheSlot> slot = CacheSlot::create(manifest, 1 << 20, Pages::kPrivate);
   REQUIRE_FALSE(slot);
   CHECK(slot.error().code == Code::kIo);
 }

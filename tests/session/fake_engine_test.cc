@@ -31,7 +31,7 @@ struct Device {
   const Manifest manifest = toy_manifest({.context = 32, .past = kPast, .short_past = 0});
   FakeEngine engine{manifest, graph_set(manifest, "cached NPU lean").graphs};
   const ToyModel model{manifest};
-  CacheSlot slot = std::move(*CacheSlot::create(manifest, kPast));
+  CacheSlot slot = std::move(*CacheSlot::create(manifest, kPast, Pages::kPrivate));
   BoundGraph graph{engine, manifest, 0};
 };
 
