@@ -163,6 +163,8 @@ std::variant<Graph::Parts, Refusal> build(std::vector<uint8_t> blob, const Graph
       .arguments = std::move(arguments),
       .blob = std::move(blob),
       .model = nullptr,
+      .layers = input.graph.layers.size(),
+      .weights_bytes = input.weights.size(),
       .from_blob = request.format == kGraphFormatBlob,
       .profiling = (request.flags & kGraphFlagProfiling) != 0 ||
                    request.build_flags.find("PERF_COUNT=\"YES\"") != std::string::npos};
@@ -186,12 +188,11 @@ void trace_made(const Graph& graph, const GraphRequest& request, Clock::duration
   size_t inputs = 0;
   for (const Argument& argument : graph.arguments()) inputs += argument.is_input;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took);
-  const auto input = read_compiler_input(request.input);
   trace("compile", {{"graph", graph.id()},
                     {"inputs", inputs},
                     {"outputs", graph.arguments().size() - inputs},
-                    {"layers", input ? input->graph.layers.size() : 0},
-                    {"weights_bytes", input ? input->weights.size() : 0},
+                    {"layers", graph.layers()},
+                    {"weights_bytes", graph.weights_bytes()},
                     {"ms", ms.count()},
                     {"flags", request.build_flags}});
 }

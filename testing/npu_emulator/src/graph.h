@@ -39,6 +39,8 @@ class Graph {
     std::vector<Argument> arguments;
     std::vector<uint8_t> blob;  // before the model, which may read from it: it goes last
     std::unique_ptr<Model> model;
+    size_t layers = 0;  // of the IR
+    size_t weights_bytes = 0;
     bool from_blob = false;
     bool profiling = false;
   };
@@ -51,6 +53,8 @@ class Graph {
   const std::vector<Argument>& arguments() const { return parts_.arguments; }
   bool is_from_blob() const { return parts_.from_blob; }
   bool is_profiling() const { return parts_.profiling; }
+  size_t layers() const { return parts_.layers; }
+  size_t weights_bytes() const { return parts_.weights_bytes; }
   Model& model() const { return *parts_.model; }
 
   /// The blob that loads this graph again. Valid as long as the graph is.
