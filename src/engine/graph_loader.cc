@@ -103,18 +103,21 @@ std::string GraphLoader::blob_key(const GraphInfo& graph, const ov::AnyMap& prop
   return key;
 }
 
+ov::AnyMap GraphLoader::for_blobs(ov::AnyMap properties) const {
+  if (options_.blob_cache && knows_property(device_, ov::cache_mode.name())) {
+    properties.insert(ov::cache_mode(ov::CacheMode::OPTIMIZE_SIZE));
+  }
+  return properties;
+}
+
 LoadedGraph GraphLoader::compile(const GraphInfo& graph, Form form) const {
   const ov::AnyMap properties = properties_of(form);
-  ov::AnyMap asked = properties;
-  if (options_.blob_cache && knows_property(device_, ov::cache_mode.name())) {
-    asked.insert(ov::cache_mode(ov::CacheMode::OPTIMIZE_SIZE));  // weights stay in the .bin
-  }
   LoadedGraph loaded;
   loaded.is_folded = form == Form::kFolded;
   loaded.model =
       openvino_core().compile_model(openvino_core().read_model(bundle_.file(graph.file).string(),
                                                                bundle_.file(kWeightsName).string()),
-                                    device_, asked);
+                                    device_, for_blobs(properties));
   if (options_.blob_cache) {
     BlobCache(bundle_.cache_directory()).store(blob_key(graph, properties), [&](std::ostream& out) {
       loaded.model.export_model(out);
@@ -132,10 +135,7 @@ std::optional<LoadedGraph> GraphLoader::import(const GraphInfo& graph, Form form
   loaded.is_folded = form == Form::kFolded;
   loaded.blob = cache.find(key);
   if (!loaded.blob) return std::nullopt;
-  ov::AnyMap asked = properties;
-  if (knows_property(device_, ov::cache_mode.name())) {
-    asked.insert(ov::cache_mode(ov::CacheMode::OPTIMIZE_SIZE));
-  }
+  ov::AnyMap asked = for_blobs(properties);
   if (knows_property(device_, ov::weights_path.name())) {
     asked.insert(ov::weights_path(bundle_.file(kWeightsName).string()));
   }

@@ -45,6 +45,8 @@ class GraphLoader {
   std::optional<LoadedGraph> import(const GraphInfo& graph, Form form) const;
   LoadedGraph compile(const GraphInfo& graph, Form form) const;
   ov::AnyMap properties_of(Form form) const;
+  /// The same, and that the weights stay in the .bin. No part of a blob's key.
+  ov::AnyMap for_blobs(ov::AnyMap properties) const;
   std::string blob_key(const GraphInfo& graph, const ov::AnyMap& properties) const;
 
   const Bundle& bundle_;

@@ -1,7 +1,6 @@
 // The NPU's first steps, from listing it to numbers in a page of ours.
 #include "engine/npu_self_test.h"
 
-#include <algorithm>
 #include <cmath>
 #include <openvino/opsets/opset13.hpp>
 #include <openvino/runtime/core.hpp>
@@ -105,11 +104,8 @@ class Steps {
 /// Throws what OpenVINO throws; `failed_step` says where. It is empty when all went well.
 void take_steps(Steps steps, NpuAnswer& answer) {
   steps.begin("list");
-  ov::Core core;
-  const std::vector<std::string> devices = core.get_available_devices();
-  answer.is_listed = std::any_of(devices.begin(), devices.end(), [](const std::string& name) {
-    return name == "NPU" || name.starts_with("NPU.");
-  });
+  ov::Core& core = openvino_core();
+  answer.is_listed = offers("NPU");
   if (!answer.is_listed) return;
   steps.begin("describe");
   describe(core, answer);

@@ -83,11 +83,10 @@ class OpenVinoEngine : public Engine {
     const Result<std::shared_ptr<LoadedGraph>> loaded = wait_for(graph);
     waited_ += std::chrono::steady_clock::now() - begin;
     if (!loaded) return Failure{loaded.error()};
-    Bound bound{.graph = graph, .buffers = buffers};
+    Bound bound{.graph = graph, .buffers = buffers, .tensors = host_tensors_.get()};
     try {
       bound.request = (*loaded)->model.create_infer_request();
       if (graphs_[graph].is_static()) bind_static(bound, **loaded);
-      if (!bound.tensors) bound.tensors = host_tensors_.get();
     } catch (const std::exception& thrown) {
       return failure("bind memory of", "on", graph, thrown, Code::kCompileFailed);
     }
@@ -197,10 +196,9 @@ class OpenVinoEngine : public Engine {
       }
       // Nothing may be left of what has been imported: plain tensors at those addresses would be
       // taken for it, and it is going.
-      bound = {.graph = bound.graph, .buffers = bound.buffers};
+      bound = {.graph = bound.graph, .buffers = bound.buffers, .tensors = host_tensors_.get()};
       bound.request = loaded.model.create_infer_request();
     }
-    bound.tensors = host_tensors_.get();
     set_tensors(bound, size);
   }
 
