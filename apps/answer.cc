@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "interrupt.h"
-#include "session/stop_strings.h"
+#include "text/stop_strings.h"
 
 namespace ovenbird {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "bake/options.h"
+#include "base/sampling_options.h"
 #include "ovenbird/result.hpp"
-#include "session/sampling_options.h"
 
 namespace ovenbird {
 

@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "base/sampling_options.h"
 #include "ovenbird/result.hpp"
-#include "session/sampling_options.h"
 #include "session/token_counts.h"
 
 namespace ovenbird {

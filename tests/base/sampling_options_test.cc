@@ -1,5 +1,5 @@
 // SamplingOptions: both ends of every range are accepted, and what lies beyond is named.
-#include "session/sampling_options.h"
+#include "base/sampling_options.h"
 
 #include <limits>
 #include <string>

@@ -1,5 +1,5 @@
 // Checks sampling options, one range after the other.
-#include "session/sampling_options.h"
+#include "base/sampling_options.h"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // Stop strings: the same cut as a search of the whole text, however the text is cut into pieces.
-#include "session/stop_strings.h"
+#include "text/stop_strings.h"
 
 #include <algorithm>
 #include <random>

@@ -1,5 +1,5 @@
 // Each stop string is followed by itself, byte by byte; the longest beginning seen is held back.
-#include "session/stop_strings.h"
+#include "text/stop_strings.h"
 
 #include <algorithm>
 #include <utility>
