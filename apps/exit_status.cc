@@ -28,6 +28,7 @@ ExitStatus exit_status(Code code) {
     case Code::kDeviceLost:
     case Code::kBadOutput:
     case Code::kInternal:
+    case Code::kBusy:
       break;
   }
   return kExitFailed;

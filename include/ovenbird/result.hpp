@@ -21,6 +21,7 @@ enum class Code {
   kBadOutput,        // a step is done, and its result is none: not numbers, or all the same
   kInterrupted,      // the user asked to stop
   kInternal,         // a bug of ours, noticed; please report the message
+  kBusy,             // all slots and the queue before them are taken; try again later
 };
 
 /// `message` is one line for a human: what was tried, on what, what was seen, what to do.

@@ -80,4 +80,14 @@ inline constexpr size_t kLogitBiasEntriesMax = 1024;  // OpenAI's interface take
 inline constexpr size_t kStopStringsMax = 16;         // OpenAI's interface takes 4
 inline constexpr size_t kStopStringBytesMax = 256;    // so much text a stream may lag behind
 
+// The supervisor, its clients and its workers
+inline constexpr uint32_t kSlotsMax = 256;
+inline constexpr uint32_t kSessionsMax = 4096;
+inline constexpr uint32_t kSessionTokensMax = 1 << 22;  // of one conversation: 16 MiB of ids
+inline constexpr uint32_t kLogitRowsMax = 128;          // that a step may give
+inline constexpr uint64_t kTensorBytesMax = uint64_t{1} << 34;  // one layer's keys of one slot
+inline constexpr size_t kClientsMax = 512;                      // connections
+inline constexpr size_t kClientSessionsMax = 1024;              // of one connection
+inline constexpr uint64_t kSavedBytesMax = uint64_t{1} << 36;   // a saved session
+
 }  // namespace ovenbird::limits

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
 #include "base/limits.h"
 
 namespace ovenbird {
@@ -46,7 +45,7 @@ StopStrings::StopStrings(std::vector<Pattern> patterns) : patterns_(std::move(pa
 }
 
 StopStrings::Passed StopStrings::feed(std::string_view piece) {
-  OVENBIRD_CHECK(!stopped_);
+  if (stopped_) return {};
   passed_.swap(held_);
   held_.clear();
   for (const char byte : piece) {
@@ -70,7 +69,10 @@ StopStrings::Passed StopStrings::feed(std::string_view piece) {
 }
 
 std::string_view StopStrings::finish() {
-  OVENBIRD_CHECK(!stopped_);
+  if (stopped_) {
+    reset();
+    return {};
+  }
   passed_ = held_;
   reset();
   return passed_;

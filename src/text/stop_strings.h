@@ -31,10 +31,11 @@ class StopStrings {
     std::optional<size_t> stopped_by;  // index of the stop string that was found
   };
 
-  /// Takes the next piece. After a stop string was found, only reset() may be called.
+  /// Takes the next piece. After a stop string was found, nothing passes until reset().
   Passed feed(std::string_view piece);
 
-  /// The text is over: what was held back may go out. Valid until the next call.
+  /// The text is over: what was held back may go out, and a new text begins. Valid until the next
+  /// call.
   std::string_view finish();
 
   /// Begins a new text.

@@ -1,0 +1,111 @@
+// Messages between processes: one packet of a Unix socket each, with descriptors beside it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "ovenbird/result.hpp"
+
+namespace ovenbird::wire {
+
+inline constexpr size_t kMessageBytesMax = 1 << 16;
+inline constexpr size_t kDescriptorsMax = 3;  // beside one message
+
+/// What every message begins with.
+struct MessageHeader {
+  uint32_t type = 0;     // ClientMessage or WorkerMessage
+  uint32_t request = 0;  // chosen by who asks, repeated by who answers; 0: no answer is wanted
+  uint64_t session = 0;  // its number; 0: none
+};
+static_assert(sizeof(MessageHeader) == 16);
+
+/// A message that has arrived: a header, a body of fixed size that its type knows, and a tail.
+struct Message {
+  MessageHeader header;
+  std::vector<std::byte> payload;  // body and tail
+  std::vector<FileDescriptor> descriptors;
+
+  /// The body, copied. Errors: kCorrupt (it is shorter than that).
+  template <typename Body>
+  Result<Body> body() const {
+    static_assert(std::is_trivially_copyable_v<Body>);
+    if (payload.size() < sizeof(Body)) return too_short(sizeof(Body));
+    Body body;
+    std::memcpy(&body, payload.data(), sizeof body);
+    return body;
+  }
+
+  /// What follows the body.
+  template <typename Body>
+  std::span<const std::byte> tail() const {
+    return std::span(payload).subspan(std::min(sizeof(Body), payload.size()));
+  }
+
+  Failure too_short(size_t bytes) const;
+};
+
+/// One end of a SOCK_SEQPACKET Unix socket. Never raises SIGPIPE. One thread at a time, but for
+/// send(), which may be called by any.
+class MessageSocket {
+ public:
+  MessageSocket() = default;
+  explicit MessageSocket(FileDescriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+  explicit operator bool() const { return static_cast<bool>(descriptor_); }
+  int descriptor() const { return descriptor_.get(); }
+
+  enum class Wait { kNever, kForRoom };
+
+  /// Sends one message: header, body, tail. With kNever it does not wait for a peer that does not
+  /// read. Errors: kBusy (there is no room; nothing was sent), kNotFound (the peer has gone), kIo,
+  /// kInvalidArgument (longer than kMessageBytesMax).
+  Status send(const MessageHeader& header, std::span<const std::byte> body,
+              std::span<const std::byte> tail, std::span<const int> descriptors, Wait wait) const;
+
+  template <typename Body>
+  Status send(const MessageHeader& header, const Body& body, std::span<const std::byte> tail = {},
+              std::span<const int> descriptors = {}, Wait wait = Wait::kNever) const {
+    static_assert(std::is_trivially_copyable_v<Body>);
+    return send(header, std::as_bytes(std::span(&body, 1)), tail, descriptors, wait);
+  }
+
+  /// The next message, none if there is none yet. Does not wait. Errors: kNotFound (the peer has
+  /// gone), kCorrupt (a packet that is no message), kIo.
+  Result<std::optional<Message>> receive() const;
+
+  /// The next message, at the latest after `timeout_ms`; -1: however long it takes.
+  Result<std::optional<Message>> receive_within(int timeout_ms) const;
+
+ private:
+  FileDescriptor descriptor_{-1};
+};
+
+/// Two ends that talk with each other. Errors: kIo.
+Result<std::array<MessageSocket, 2>> socket_pair();
+
+/// A socket that listens at `path`, for this user only. A socket file that nobody listens at is
+/// replaced. Errors: kBusy (somebody listens there), kIo, kInvalidArgument (the path is too long).
+Result<FileDescriptor> listen_at(const std::string& path);
+
+/// The next one who connects; none if there is none. Errors: kIo.
+Result<std::optional<MessageSocket>> accept_from(const FileDescriptor& listener);
+
+/// Connects to who listens at `path`. Errors: kNotFound (nobody does), kIo, kInvalidArgument.
+Result<MessageSocket> connect_to(const std::string& path);
+
+/// Who is at the other end.
+struct Peer {
+  int pid = 0;
+  uint32_t user = 0;
+};
+Result<Peer> peer_of(const MessageSocket& socket);
+
+}  // namespace ovenbird::wire
