@@ -275,11 +275,40 @@ uint64_t Manifest::slot_bytes(uint32_t past) const {
   return uint64_t{2} * model.layers * model.kv_heads * past * model.head_dim * bytes_of(cache_type);
 }
 
+uint64_t Manifest::head_bytes(uint32_t past) const {
+  return uint64_t{past} * model.head_dim * bytes_of(cache_type);
+}
+
 const GraphInfo* Manifest::find_graph(std::string_view file) const {
   for (const GraphInfo& graph : graphs) {
     if (graph.file == file) return &graph;
   }
   return nullptr;
+}
+
+uint32_t cache_rows(const Manifest& manifest, std::string_view plan) {
+  uint32_t reached = 0;
+  uint32_t fixed_past_max = 0;
+  for (const GraphInfo& graph : manifest.graphs) {
+    if (graph.plan != plan) continue;
+    const bool is_unbounded = graph.open_past && graph.past == 0;
+    reached = std::max(reached, is_unbounded ? manifest.model.context : graph.past);
+    if (!graph.open_past) fixed_past_max = std::max(fixed_past_max, graph.past);
+  }
+  // Beyond what the model was trained on, positions mean nothing to it. Graphs of a longer fixed
+  // past read that past all the same.
+  return std::max(std::min(reached, manifest.model.context), fixed_past_max);
+}
+
+uint32_t logit_rows_max(const Manifest& manifest, std::string_view plan) {
+  uint32_t rows_max = 0;
+  for (const GraphInfo& graph : manifest.graphs) {
+    if (graph.plan != plan) continue;
+    const uint32_t width = graph.width ? graph.width : kOpenWidthMax;
+    const uint32_t rows = graph.logit_rows ? std::min(graph.logit_rows, width) : width;
+    rows_max = std::max(rows_max, rows);
+  }
+  return rows_max;
 }
 
 std::string to_json(const Manifest& manifest) {

@@ -21,6 +21,9 @@ inline constexpr const char* kTokenizerName = "tokenizer.ovenbird";
 /// Which device family the bundle was baked for: what the weights may look like.
 enum class Target { kNpu, kCpu };
 
+/// Rows that a graph of open width without a bound is given at most.
+inline constexpr uint32_t kOpenWidthMax = 128;
+
 enum class CacheType { kF16, kF32 };
 inline constexpr uint32_t bytes_of(CacheType type) { return type == CacheType::kF16 ? 2 : 4; }
 
@@ -90,8 +93,18 @@ struct Manifest {
 
   /// Bytes of one slot for `past` rows: keys and values of all layers.
   uint64_t slot_bytes(uint32_t past) const;
+  /// Bytes of one head of one of its tensors.
+  uint64_t head_bytes(uint32_t past) const;
   const GraphInfo* find_graph(std::string_view file) const;
 };
+
+/// Rows that a slot of a plan has, whichever of its graphs are used: what the model was trained on,
+/// as far as the graphs reach, and the whole of a fixed past. 0 for a plan without a cache, and for
+/// one that the bundle has no graph of.
+uint32_t cache_rows(const Manifest& manifest, std::string_view plan);
+
+/// Rows of logits that a step of a plan gives at most, whichever of its graphs are used.
+uint32_t logit_rows_max(const Manifest& manifest, std::string_view plan);
 
 std::string to_json(const Manifest& manifest);
 

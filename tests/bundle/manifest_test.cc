@@ -216,5 +216,41 @@ TEST_CASE("a manifest cut off at any byte is refused") {
   }
 }
 
+TEST_CASE("a slot has the rows that any graph of its plan reads, within the model's context") {
+  Manifest manifest = example_manifest();  // context 64, a cached graph of past 64
+  CHECK(cache_rows(manifest, "window") == 0);
+  CHECK(cache_rows(manifest, "cached") == 64);
+  CHECK(cache_rows(manifest, "dynamic") == 64);
+  CHECK(cache_rows(manifest, "none") == 0);
+  manifest.graphs.push_back({.file = "step_w1_p32.xml", .plan = "cached", .width = 1, .past = 32});
+  CHECK(cache_rows(manifest, "cached") == 64);
+  manifest.graphs.push_back({.file = "step_open.xml",
+                             .plan = "cached",
+                             .width = 128,
+                             .open_width = true,
+                             .past = 100,
+                             .open_past = true});
+  CHECK(cache_rows(manifest, "cached") == 64);  // positions end there
+  manifest.model.context = 48;
+  CHECK(cache_rows(manifest, "cached") == 64);  // a fixed past is read as a whole
+  CHECK(cache_rows(manifest, "dynamic") == 48);
+}
+
+TEST_CASE("logits have the rows that any graph of their plan gives") {
+  Manifest manifest = example_manifest();
+  CHECK(logit_rows_max(manifest, "window") == 32);
+  CHECK(logit_rows_max(manifest, "cached") == 1);
+  CHECK(logit_rows_max(manifest, "dynamic") == kOpenWidthMax);
+  CHECK(logit_rows_max(manifest, "none") == 0);
+  manifest.graphs.push_back({.file = "step_w8_p32.xml", .plan = "cached", .width = 8, .past = 32});
+  CHECK(logit_rows_max(manifest, "cached") == 8);
+}
+
+TEST_CASE("a slot's bytes are those of all its heads") {
+  const Manifest manifest = example_manifest();
+  CHECK(manifest.head_bytes(64) == 64 * 4 * 4);
+  CHECK(manifest.slot_bytes(64) == 4 * manifest.head_bytes(64));
+}
+
 }  // namespace
 }  // namespace ovenbird
