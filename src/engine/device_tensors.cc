@@ -24,6 +24,10 @@ class HostTensors : public DeviceTensors {
                   const ov::Shape& shape) override {
     return at(stack.tensors[index], type, shape);
   }
+  DeviceTensor front_of(std::span<std::byte> pages, ov::element::Type type,
+                        const ov::Shape& shape) override {
+    return at(pages.data(), type, shape);
+  }
 };
 
 class ImportedTensors : public DeviceTensors {
@@ -52,6 +56,18 @@ class ImportedTensors : public DeviceTensors {
     begin[0] = index;
     end[0] = index + 1;
     return {ov::RemoteTensor(block.tensor.as<ov::RemoteTensor>(), begin, end), block.import};
+  }
+
+  /// A region too: a driver imports no page twice, and the block's own shape is its sharers'.
+  DeviceTensor front_of(std::span<std::byte> pages, ov::element::Type type,
+                        const ov::Shape& shape) override {
+    ov::Shape whole = shape;
+    whole[1] = pages.size() / (shape[2] * type.size());
+    OVENBIRD_CHECK(shape.size() == 3 && shape[0] == 1 && shape[1] <= whole[1]);
+    const DeviceTensor block = shaped(import(pages.data(), pages.size(), type), whole);
+    return {ov::RemoteTensor(block.tensor.as<ov::RemoteTensor>(), ov::Coordinate(shape.size(), 0),
+                             ov::Coordinate(shape)),
+            block.import};
   }
 
  private:

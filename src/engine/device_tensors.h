@@ -2,10 +2,12 @@
 // only.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <openvino/runtime/remote_tensor.hpp>
 #include <openvino/runtime/tensor.hpp>
+#include <span>
 
 #include "base/tensor_stack.h"
 
@@ -27,6 +29,11 @@ class DeviceTensors {
   /// The tensor at `index` of a stack; `shape` begins with 1.
   virtual DeviceTensor in(const TensorStack& stack, size_t index, ov::element::Type type,
                           const ov::Shape& shape) = 0;
+
+  /// The first `shape[1]` rows of a block of whole pages, of which others may want more or fewer;
+  /// `shape` is [1, rows, columns].
+  virtual DeviceTensor front_of(std::span<std::byte> pages, ov::element::Type type,
+                                const ov::Shape& shape) = 0;
 };
 
 /// For CPU and GPU: the memory as it is.

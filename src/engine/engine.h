@@ -17,13 +17,15 @@ namespace ovenbird {
 
 /// Memory that a graph reads and writes in place, bound once. Owned by the caller, alive as long as
 /// the binding. Each member begins on a page and has its last page for itself, for an NPU takes
-/// over whole pages only; several bindings may share a `past`. W, P: the graph's; an open dimension
-/// is bound for its largest size and used from the front.
+/// over whole pages only; several bindings may share a `past`, or `logits` in the same
+/// `logits_pages`. W, P: the graph's; an open dimension is bound for its largest size and used from
+/// the front.
 struct StepBuffers {
   std::span<int64_t> input_ids;       // [W]
   std::span<int64_t> attention_mask;  // [P + W]; 1 = may be seen
   std::span<int64_t> position_ids;    // [W]
   std::span<float> logits;            // [logit rows, vocabulary]
+  std::span<float> logits_pages;      // whole pages that begin with `logits`; empty: it has its own
   TensorStack past;     // key, value of layer 0, then layer 1, ...: [kv_heads, P, D] each
   TensorStack present;  // the same order: [kv_heads, W, D] each, new rows only
 };

@@ -236,7 +236,13 @@ class OpenVinoEngine : public Engine {
     const size_t rows = logit_rows(bound.graph, size);
     const size_t vocabulary = bundle_.manifest().model.vocabulary;
     OVENBIRD_CHECK(rows * vocabulary <= buffers.logits.size());
-    set(bound, "logits", buffers.logits.data(), ov::element::f32, {1, rows, vocabulary});
+    const ov::Shape logits{1, rows, vocabulary};
+    if (buffers.logits_pages.empty()) {
+      set(bound, "logits", buffers.logits.data(), ov::element::f32, logits);
+    } else {
+      const auto pages = std::as_writable_bytes(buffers.logits_pages);
+      set(bound, "logits", bound.tensors->front_of(pages, ov::element::f32, logits));
+    }
     bound.set_for = size;
   }
 
