@@ -2,6 +2,7 @@
 #include "session/bound_graph.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -36,11 +37,23 @@ class Carver {
 
 }  // namespace
 
-BoundGraph::BoundGraph(Engine& engine, const Manifest& manifest, size_t graph)
-    : engine_(engine), manifest_(manifest), graph_(graph) {}
+BoundGraph::BoundGraph(std::shared_ptr<SharedGraphs> graphs, const Manifest& manifest, size_t graph,
+                       std::span<float> logits)
+    : graphs_(std::move(graphs)), manifest_(manifest), graph_(graph), logits_(logits) {}
 
 BoundGraph::~BoundGraph() {
-  if (binding_) engine_.unbind(*binding_);
+  unbind();
+  if (is_held_) graphs_->let_go(graph_);
+}
+
+void BoundGraph::hold() {
+  if (!is_held_) graphs_->hold(graph_);
+  is_held_ = true;
+}
+
+void BoundGraph::unbind() {
+  if (binding_) graphs_->engine().unbind(*binding_);
+  binding_.reset();
 }
 
 uint32_t BoundGraph::logit_rows(uint32_t width) const {
@@ -57,17 +70,20 @@ Status BoundGraph::bind(const TensorStack& past, uint32_t past_max) {
     buffers_.input_ids = carver.take_numbers<int64_t>(width);
     buffers_.attention_mask = carver.take_numbers<int64_t>(past_rows + width);
     buffers_.position_ids = carver.take_numbers<int64_t>(width);
-    buffers_.logits = carver.take_numbers<float>(size_t{logit_rows(width)} * model.vocabulary);
+    const size_t logits = size_t{logit_rows(width)} * model.vocabulary;
+    buffers_.logits_pages = logits_;
+    buffers_.logits = logits_.empty() ? carver.take_numbers<float>(logits) : logits_.first(logits);
     buffers_.present = carver.take_stack(2 * size_t{model.layers}, present_bytes);
     return carver.used();
   };
-  Result<PageMemory> memory = PageMemory::allocate(carve(Carver(nullptr)), engine_.pages());
+  Result<PageMemory> memory =
+      PageMemory::allocate(carve(Carver(nullptr)), graphs_->engine().pages());
   if (!memory) return fail_in("bind " + info().file, memory.error());
   memory_ = std::move(*memory);
   carve(Carver(memory_.bytes().data()));
   buffers_.past = past;
-  is_held_ = true;
-  const Result<Engine::Binding> binding = engine_.bind(graph_, buffers_);
+  hold();
+  const Result<Engine::Binding> binding = graphs_->engine().bind(graph_, buffers_);
   if (!binding) return Failure{binding.error()};
   binding_ = *binding;
   return ok();
@@ -99,7 +115,7 @@ Result<Logits> BoundGraph::run(const Rows& rows, const TensorStack& past, uint32
   OVENBIRD_CHECK(count <= step_width_);
   first_row_ = step_width_ - count;
   fill_inputs(rows);
-  const Status done = engine_.step(*binding_, {.width = step_width_, .past = rows.past});
+  const Status done = graphs_->engine().step(*binding_, {.width = step_width_, .past = rows.past});
   if (!done) return Failure{done.error()};
 
   const uint32_t given = logit_rows(step_width_);
@@ -112,15 +128,15 @@ Result<Logits> BoundGraph::run(const Rows& rows, const TensorStack& past, uint32
 }
 
 void BoundGraph::prepare() {
-  engine_.prepare(graph_);
-  is_held_ = true;
+  hold();
+  graphs_->engine().prepare(graph_);
 }
 
 void BoundGraph::release() {
   if (!is_held_) return;
-  engine_.release(graph_);
+  unbind();
   is_held_ = false;
-  binding_.reset();
+  graphs_->release(graph_);
   memory_ = PageMemory();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -16,14 +17,14 @@ namespace ovenbird {
 /// Takes its memory and is bound when it first runs.
 class BoundGraph {
  public:
-  static constexpr uint32_t kOpenWidthMax = 128;  // rows that a graph without a bound is given
-
-  BoundGraph(Engine& engine, const Manifest& manifest, size_t graph);
+  /// `logits` as in PlanMemory.
+  BoundGraph(std::shared_ptr<SharedGraphs> graphs, const Manifest& manifest, size_t graph,
+             std::span<float> logits);
   ~BoundGraph();
   BoundGraph(const BoundGraph&) = delete;
   BoundGraph& operator=(const BoundGraph&) = delete;
 
-  const GraphInfo& info() const { return engine_.graphs()[graph_]; }
+  const GraphInfo& info() const { return graphs_->engine().graphs()[graph_]; }
   size_t graph() const { return graph_; }
 
   /// Rows of logits that a step of `width` rows gives.
@@ -46,7 +47,8 @@ class BoundGraph {
   /// Begins to compile the graph in the background.
   void prepare();
 
-  /// Gives the compiled graph and the memory back; the next run takes them again.
+  /// Gives the memory back, and the compiled graph, unless another plan holds it; the next run
+  /// takes them again.
   void release();
 
   /// The last step's new rows, each tensor [kv_heads, step_width(), head_dim]; token 0 is row
@@ -56,13 +58,16 @@ class BoundGraph {
   uint32_t first_row() const { return first_row_; }
 
  private:
+  void hold();
+  void unbind();
   Status bind(const TensorStack& past, uint32_t past_max);
   void fill_inputs(const Rows& rows);
 
-  Engine& engine_;
+  std::shared_ptr<SharedGraphs> graphs_;
   const Manifest& manifest_;
   size_t graph_;
-  bool is_held_ = false;  // is compiled, or being compiled
+  std::span<float> logits_;
+  bool is_held_ = false;  // is compiled, or being compiled, and must stay so
   std::optional<Engine::Binding> binding_;
   PageMemory memory_;
   StepBuffers buffers_;

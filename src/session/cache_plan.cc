@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "base/check.h"
 
@@ -22,7 +23,7 @@ constexpr uint32_t kLeanChunk = 32;
 uint32_t widest_step(const BoundGraph& graph, LogitRows wanted) {
   const GraphInfo& info = graph.info();
   uint32_t width = info.width;
-  if (info.open_width) width = width ? std::min(width, kLeanChunk) : BoundGraph::kOpenWidthMax;
+  if (info.open_width) width = width ? std::min(width, kLeanChunk) : kOpenWidthMax;
   return wanted == LogitRows::kAll ? graph.logit_rows(width) : width;
 }
 
@@ -49,9 +50,12 @@ uint32_t past_limit(const GraphInfo& graph) {
 
 }  // namespace
 
-Result<std::unique_ptr<CachePlan>> CachePlan::create(Engine& engine, const Manifest& manifest,
-                                                     const std::vector<size_t>& graphs) {
+Result<std::unique_ptr<CachePlan>> CachePlan::create(const std::shared_ptr<SharedGraphs>& shared,
+                                                     const Manifest& manifest,
+                                                     const std::vector<size_t>& graphs,
+                                                     uint32_t slot_rows, const PlanMemory& memory) {
   OVENBIRD_CHECK(!graphs.empty());
+  Engine& engine = shared->engine();
   uint32_t past_max = 0;
   uint32_t fixed_past_max = 0;
   for (const size_t graph : graphs) {
@@ -59,39 +63,46 @@ Result<std::unique_ptr<CachePlan>> CachePlan::create(Engine& engine, const Manif
     past_max = std::max(past_max, past_limit(info));
     if (!info.open_past) fixed_past_max = std::max(fixed_past_max, info.past);
   }
-  // Beyond what the model was trained on, positions mean nothing to it. Graphs of a longer fixed
-  // past read that past all the same.
   const uint32_t rows_max = std::min(past_max, manifest.model.context);
-  Result<CacheSlot> slot =
-      CacheSlot::create(manifest, std::max(rows_max, fixed_past_max), engine.pages());
-  if (!slot) return Failure{slot.error()};
-  return std::unique_ptr<CachePlan>(
-      new CachePlan(engine, manifest, graphs, std::move(*slot), rows_max));
-}
-
-CachePlan::CachePlan(Engine& engine, const Manifest& manifest, const std::vector<size_t>& graphs,
-                     CacheSlot slot, uint32_t rows_max)
-    : slot_(std::move(slot)), rows_max_(rows_max) {
-  for (const size_t graph : graphs) {
-    graphs_.push_back(std::make_unique<BoundGraph>(engine, manifest, graph));
+  const uint32_t rows_needed = std::max(rows_max, fixed_past_max);
+  if (memory.slot && slot_rows < rows_needed) {
+    return fail(Code::kInvalidArgument, "cache slot: it has " + std::to_string(slot_rows) +
+                                            " rows; the engine's graphs need " +
+                                            std::to_string(rows_needed));
   }
+  Result<CacheSlot> slot = memory.slot ? CacheSlot::create(manifest, slot_rows, *memory.slot)
+                                       : CacheSlot::create(manifest, rows_needed, engine.pages());
+  if (!slot) return Failure{slot.error()};
+  std::unique_ptr<CachePlan> plan(new CachePlan(std::move(*slot), rows_max));
+  for (const size_t graph : graphs) {
+    plan->graphs_.push_back(std::make_unique<BoundGraph>(shared, manifest, graph, memory.logits));
+  }
+  return plan;
 }
 
 uint32_t CachePlan::sinks() const { return std::min(kSinks, rows_max_ / 4); }
 
 uint32_t CachePlan::rows_dropped_at_once() const { return std::max((rows_max_ - sinks()) / 2, 1u); }
 
+/// The same before make_room() and after it, so that a step is chosen alike if the process dies in
+/// between and another one makes it.
+CachePlan::Held CachePlan::held_by_step() const {
+  const bool is_full = slot_.rows() >= rows_max_;
+  return {.rows = slot_.rows() - (is_full ? rows_dropped_at_once() : 0),
+          .has_dropped = is_full || slot_.dropped() > 0};
+}
+
 uint32_t CachePlan::chunk(uint32_t tokens, LogitRows wanted) const {
   // A step may end where the cache is full, never go beyond: so what is dropped when depends on the
   // tokens alone, not on how they are cut into steps, and drafts change nothing.
-  const uint32_t free = rows_max_ - slot_.rows();
-  const uint32_t fitting = std::min(tokens, free > 0 ? free : rows_dropped_at_once());
-  return std::min(fitting, widest_step(choose(fitting, wanted, Steps::kMany), wanted));
+  const Held held = held_by_step();
+  const uint32_t fitting = std::min(tokens, rows_max_ - held.rows);
+  return std::min(fitting, widest_step(choose(held, fitting, wanted, Steps::kMany), wanted));
 }
 
-/// The graph that takes the next `tokens` in the least time.
-BoundGraph& CachePlan::choose(uint32_t tokens, LogitRows wanted, Steps steps) const {
-  const bool will_drop = slot_.rows() + tokens > rows_max_;  // how many rows stay is not known yet
+/// The graph that takes the next `tokens` in the least time; there must be room for them.
+BoundGraph& CachePlan::choose(Held held, uint32_t tokens, LogitRows wanted, Steps steps) const {
+  const uint32_t longest = longest_past();
   BoundGraph* best = nullptr;
   double best_time = std::numeric_limits<double>::infinity();
   for (const auto& graph : graphs_) {
@@ -99,9 +110,12 @@ BoundGraph& CachePlan::choose(uint32_t tokens, LogitRows wanted, Steps steps) co
     const uint32_t width = std::min(tokens, widest_step(*graph, wanted));
     if (steps == Steps::kOne && width < tokens) continue;
     // The new rows go into the same cache, of which a fixed past is all.
-    const uint32_t rows = slot_.rows() + (info.open_past ? 0 : width);
-    if (past_limit(info) < (will_drop ? rows_max_ : rows)) continue;
-    if (!info.open_past && info.past < past_expected_) continue;  // has been given back
+    const uint32_t rows = held.rows + (info.open_past ? 0 : width);
+    if (past_limit(info) < rows) continue;
+    // A shorter fixed past that this step fills is given up one step early, as expect() does. And
+    // where rows have been dropped, they will soon be as many again.
+    const bool is_shorter = !info.open_past && info.past < longest;
+    if (is_shorter && (held.has_dropped || info.past == rows)) continue;
     const double time = time_of(*graph, tokens, wanted);
     if (time < best_time) {
       best_time = time;
@@ -113,14 +127,13 @@ BoundGraph& CachePlan::choose(uint32_t tokens, LogitRows wanted, Steps steps) co
 }
 
 double CachePlan::relative_cost(uint32_t tokens) const {
-  return time_of(choose(tokens, LogitRows::kAll, Steps::kMany), tokens, LogitRows::kAll) /
-         time_of(choose(1, LogitRows::kLast, Steps::kOne), 1, LogitRows::kLast);
+  const BoundGraph& many = choose({}, std::min(tokens, rows_max_), LogitRows::kAll, Steps::kMany);
+  return time_of(many, tokens, LogitRows::kAll) /
+         time_of(choose({}, 1, LogitRows::kLast, Steps::kOne), 1, LogitRows::kLast);
 }
 
 void CachePlan::make_room() {
-  if (slot_.rows() < rows_max_) return;
-  slot_.drop(sinks(), rows_dropped_at_once());
-  dropped_ += rows_dropped_at_once();
+  if (slot_.rows() >= rows_max_) slot_.drop(sinks(), rows_dropped_at_once());
 }
 
 /// Rows to lay the cache out for, for graphs of open past: few enough that little is read in vain,
@@ -130,29 +143,39 @@ uint32_t CachePlan::next_capacity(uint32_t rows) const {
   return std::min((rows + step - 1) / step * step, rows_max_);
 }
 
-/// Lays the cache out for a graph; gives the past rows that it is to read.
-uint32_t CachePlan::lay_out_for(const GraphInfo& graph) {
+/// Lays the cache out for a graph that adds `count` rows; gives the past rows that it is to read.
+uint32_t CachePlan::lay_out_for(const GraphInfo& graph, uint32_t count) {
   if (!graph.open_past) {
     slot_.set_capacity(graph.past);
     return graph.past;
   }
-  if (slot_.rows() == 0) return 0;
+  if (slot_.rows() == 0) {
+    slot_.set_capacity(next_capacity(count));  // nothing has to move
+    return 0;
+  }
+  // A process that died behind this step's commit() may have laid the rows out for more.
+  const uint32_t noted = slot_.noted_past();
+  if (noted > 0 && noted <= past_limit(graph)) slot_.set_capacity(noted);
   // A longer conversation, or a graph of fixed past, may have left it laid out for far more.
   const uint32_t wanted = std::min(next_capacity(slot_.rows()), past_limit(graph));
   if (slot_.capacity() > std::min(2 * wanted, past_limit(graph))) slot_.set_capacity(wanted);
+  slot_.note_step(slot_.capacity());
   return slot_.capacity();
 }
 
 Result<Logits> CachePlan::step(std::span<const int32_t> tokens, LogitRows wanted) {
   const auto count = static_cast<uint32_t>(tokens.size());
   OVENBIRD_CHECK(count > 0 && count <= chunk(count, wanted));
-  make_room();
-  BoundGraph& graph = choose(count, wanted, Steps::kOne);
-  const uint32_t past = lay_out_for(graph.info());
   stepped_ = nullptr;
-  const Result<Logits> logits = graph.run(
-      {.tokens = tokens, .first_position = slot_.rows(), .seen = slot_.rows(), .past = past},
-      slot_.stack(), slot_.rows_max());
+  make_room();
+  const Held held = held_by_step();
+  // Two sets of packed weights at once would be the peak of the process's memory.
+  release_graphs(shortest_past(held));
+  BoundGraph& graph = choose(held, count, wanted, Steps::kOne);
+  const uint32_t past = lay_out_for(graph.info(), count);
+  const Result<Logits> logits =
+      graph.run({.tokens = tokens, .first_position = held.rows, .seen = held.rows, .past = past},
+                slot_.stack(), slot_.rows_max());
   if (!logits) return logits;
   stepped_ = &graph;
   if (wanted == LogitRows::kAll) return logits;
@@ -163,31 +186,42 @@ Result<Logits> CachePlan::step(std::span<const int32_t> tokens, LogitRows wanted
 
 void CachePlan::commit(uint32_t count) {
   OVENBIRD_CHECK(stepped_ && stepped_->first_row() + count <= stepped_->step_width());
-  const uint32_t past_before = shortest_past(slot_.rows());
   const uint32_t rows = slot_.rows() + count;
   if (rows > slot_.capacity()) slot_.set_capacity(next_capacity(rows));
   slot_.append(stepped_->present(), stepped_->step_width(), stepped_->first_row(), count);
   const bool answering = stepped_->step_width() <= kAnswerWidth;
   stepped_ = nullptr;
   if (!answering) return;  // a compile beside a prefill would take processors from the first token
-  const uint32_t past = shortest_past(rows);
-  if (past != past_before) expect(tokens());
   // While an answer grows, the graphs of the next longer past are made before they are needed.
-  if (rows > past / 4 * 3) prepare_graphs(shortest_past(past));
+  const uint32_t past = shortest_past(held_by_step());
+  if (rows > past / 4 * 3) prepare_graphs(shortest_past({.rows = past}));
 }
 
-/// The shortest fixed past with room behind `rows` rows; the longest if there is none. Also if rows
-/// have been dropped: they will soon be as many again, and going back and forth would cost more.
-uint32_t CachePlan::shortest_past(uint32_t rows) const {
+uint32_t CachePlan::longest_past() const {
   uint32_t longest = 0;
-  uint32_t shortest = 0;
+  for (const auto& graph : graphs_) {
+    if (!graph->info().open_past) longest = std::max(longest, graph->info().past);
+  }
+  return longest;
+}
+
+/// The shortest fixed past that takes one more row and has room behind it; the longest if none has.
+/// That one also where rows have been dropped: going back and forth would cost more.
+uint32_t CachePlan::shortest_past(Held held) const {
+  uint32_t shortest = longest_past();
+  if (held.has_dropped) return shortest;
   for (const auto& graph : graphs_) {
     const GraphInfo& info = graph->info();
-    if (info.open_past) continue;
-    longest = std::max(longest, info.past);
-    if (info.past > rows && (shortest == 0 || info.past < shortest)) shortest = info.past;
+    if (!info.open_past && info.past > held.rows + 1) shortest = std::min(shortest, info.past);
   }
-  return shortest && dropped_ == 0 ? shortest : longest;
+  return shortest;
+}
+
+/// Those of a fixed past that is shorter than `past`.
+void CachePlan::release_graphs(uint32_t past) {
+  for (const auto& graph : graphs_) {
+    if (!graph->info().open_past && graph->info().past < past) graph->release();
+  }
 }
 
 void CachePlan::prepare_graphs(uint32_t past) {
@@ -196,28 +230,56 @@ void CachePlan::prepare_graphs(uint32_t past) {
   }
 }
 
-/// Graphs whose past has become too short are given back first, then those with room are made: two
-/// sets of packed weights at once would be the peak of the process's memory.
+/// Graphs whose past has become too short are given back first, then those with room are made.
 void CachePlan::expect(uint64_t tokens) {
-  const uint64_t rows = std::min<uint64_t>(tokens - std::min(tokens, dropped_), rows_max_);
-  past_expected_ = shortest_past(static_cast<uint32_t>(rows));
-  for (const auto& graph : graphs_) {
-    if (!graph->info().open_past && graph->info().past < past_expected_) graph->release();
-  }
-  prepare_graphs(past_expected_);
+  // The newest token has been said and has no row yet.
+  const uint64_t rows = tokens - std::min<uint64_t>(tokens, uint64_t{slot_.dropped()} + 1);
+  const uint32_t past =
+      shortest_past({.rows = static_cast<uint32_t>(std::min<uint64_t>(rows, rows_max_)),
+                     .has_dropped = slot_.dropped() > 0 || rows >= rows_max_});
+  release_graphs(past);
+  prepare_graphs(past);
 }
 
 uint64_t CachePlan::keep(uint64_t count) {
   OVENBIRD_CHECK(count <= tokens());
   stepped_ = nullptr;
   // After a drop, rows stand for the sinks' tokens and for those after the gap.
-  const bool has_gap = dropped_ > 0 && count < dropped_ + sinks();
+  const bool has_gap = slot_.dropped() > 0 && count < uint64_t{slot_.dropped()} + sinks();
   if (has_gap) {
-    count = 0;
-    dropped_ = 0;
+    slot_.clear();
+    return 0;
   }
-  slot_.truncate(static_cast<uint32_t>(count - dropped_));
+  slot_.truncate(static_cast<uint32_t>(count - slot_.dropped()));
   return count;
+}
+
+Status CachePlan::restore(std::span<const int32_t> tokens) {
+  stepped_ = nullptr;
+  if (Status recovered = slot_.recover(tokens.size()); !recovered) return recovered;
+  const bool is_whole = slot_.dropped() == 0 || slot_.rows() >= sinks();
+  if (is_whole && slot_.rows() <= rows_max_) return ok();
+  const std::string held = std::to_string(slot_.rows()) + " rows behind " +
+                           std::to_string(slot_.dropped()) + " dropped ones";
+  slot_.clear();
+  return fail(Code::kCorrupt, "take up a conversation: its slot has " + held + ", and this plan " +
+                                  std::to_string(sinks()) + " to " + std::to_string(rows_max_) +
+                                  "; all of it will be computed again");
+}
+
+uint64_t CachePlan::take_prefix(const Plan& from, uint64_t count) {
+  OVENBIRD_CHECK(&from != this && tokens() == 0);
+  stepped_ = nullptr;
+  const auto* other = dynamic_cast<const CachePlan*>(&from);
+  if (!other || other->slot_.dropped() > 0) return 0;
+  const auto rows =
+      static_cast<uint32_t>(std::min<uint64_t>(count, std::min(other->slot_.rows(), rows_max_)));
+  if (rows == 0) return 0;
+  // As it is laid out there, it will probably be read here.
+  const uint32_t capacity = other->slot_.capacity();
+  slot_.set_capacity(capacity <= slot_.rows_max() ? capacity : next_capacity(rows));
+  slot_.copy_rows(other->slot_, rows);
+  return rows;
 }
 
 }  // namespace ovenbird

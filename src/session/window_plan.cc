@@ -2,13 +2,15 @@
 #include "session/window_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
 namespace ovenbird {
 
-WindowPlan::WindowPlan(Engine& engine, const Manifest& manifest, size_t graph)
-    : graph_(engine, manifest, graph),
+WindowPlan::WindowPlan(std::shared_ptr<SharedGraphs> graphs, const Manifest& manifest, size_t graph,
+                       std::span<float> logits)
+    : graph_(std::move(graphs), manifest, graph, logits),
       tokens_max_(std::min(graph_.info().width, manifest.model.context)) {}
 
 uint32_t WindowPlan::chunk(uint32_t tokens, LogitRows wanted) const {
@@ -47,6 +49,22 @@ uint64_t WindowPlan::keep(uint64_t count) {
   stepped_.clear();
   tokens_.resize(count);
   return count;
+}
+
+Status WindowPlan::restore(std::span<const int32_t> tokens) {
+  stepped_.clear();
+  tokens_.assign(tokens.begin(), tokens.end());
+  return ok();
+}
+
+uint64_t WindowPlan::take_prefix(const Plan& from, uint64_t count) {
+  OVENBIRD_CHECK(&from != this && tokens() == 0);
+  stepped_.clear();
+  const auto* other = dynamic_cast<const WindowPlan*>(&from);
+  if (!other) return 0;
+  const auto copied = static_cast<ptrdiff_t>(std::min<uint64_t>(count, other->tokens_.size()));
+  tokens_.assign(other->tokens_.begin(), other->tokens_.begin() + copied);
+  return tokens_.size();
 }
 
 }  // namespace ovenbird

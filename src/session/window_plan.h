@@ -1,6 +1,8 @@
 // The plain fixed window: no cache; every step computes the newest W tokens again.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "session/bound_graph.h"
@@ -13,8 +15,9 @@ namespace ovenbird {
 /// on less than W tokens gets no more than that.
 class WindowPlan : public Plan {
  public:
-  /// `graph` is an index into engine.graphs().
-  WindowPlan(Engine& engine, const Manifest& manifest, size_t graph);
+  /// `graph` is an index into the engine's graphs; `logits` as in PlanMemory.
+  WindowPlan(std::shared_ptr<SharedGraphs> graphs, const Manifest& manifest, size_t graph,
+             std::span<float> logits);
 
   uint64_t tokens() const override { return tokens_.size(); }
   uint32_t chunk(uint32_t tokens, LogitRows wanted) const override;
@@ -23,6 +26,8 @@ class WindowPlan : public Plan {
   Result<Logits> step(std::span<const int32_t> tokens, LogitRows wanted) override;
   void commit(uint32_t count) override;
   uint64_t keep(uint64_t count) override;
+  Status restore(std::span<const int32_t> tokens) override;
+  uint64_t take_prefix(const Plan& from, uint64_t count) override;
 
  private:
   BoundGraph graph_;

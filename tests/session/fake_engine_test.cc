@@ -32,7 +32,7 @@ struct Device {
   FakeEngine engine{manifest, graph_set(manifest, "cached NPU lean").graphs};
   const ToyModel model{manifest};
   CacheSlot slot = std::move(*CacheSlot::create(manifest, kPast, Pages::kPrivate));
-  BoundGraph graph{engine, manifest, 0};
+  BoundGraph graph{std::make_shared<SharedGraphs>(engine), manifest, 0, {}};
 };
 
 TEST_CASE("the fake engine gives the toy model's logits for every row") {
