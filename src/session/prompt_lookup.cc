@@ -49,6 +49,21 @@ void PromptLookup::push(int32_t id) {
   add(id);
 }
 
+void PromptLookup::replay(std::span<const int32_t> answer, size_t draft_tokens_max) {
+  std::vector<int32_t> draft(draft_tokens_max);
+  size_t drafted = 0;  // before an answer's first token there is no draft
+  size_t said = 0;
+  while (said < answer.size()) {
+    if (said > 0) drafted = propose(draft);
+    // As a step does: what the model says up to the first token that the draft has not.
+    for (size_t accepted = 0; said < answer.size(); ++accepted) {
+      const int32_t id = answer[said++];
+      push(id);
+      if (accepted == drafted || draft[accepted] != id) break;
+    }
+  }
+}
+
 void PromptLookup::truncate(size_t tokens) {
   if (tokens >= tokens_.size()) return;
   draft_.clear();

@@ -52,6 +52,11 @@ class PromptLookup {
   /// Adds a token that the model said, and compares it with the draft made before it.
   void push(int32_t id);
 
+  /// Adds an answer that a session said which is gone, and makes its drafts again, of at most so
+  /// many tokens each, so that drafts are worth what they were worth to it. Not quite: near the end
+  /// of a cache, and after a failed step, it may have made shorter ones.
+  void replay(std::span<const int32_t> answer, size_t draft_tokens_max);
+
   /// Takes tokens back until `tokens` are left; a history that is not longer stays as it is.
   void truncate(size_t tokens);
 
