@@ -52,7 +52,8 @@ fuzz: setup
 	@for fuzzer in build/fuzz/bin/*_fuzz; do \
 	  echo "$$fuzzer"; \
 	  corpus=build/fuzz/corpus/$$(basename $$fuzzer); mkdir -p $$corpus; \
-	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus || exit 1; \
+	  seeds=tests/fuzz/corpus/$$(basename $$fuzzer); [ -d $$seeds ] || seeds=; \
+	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus $$seeds || exit 1; \
 	done
 
 npu-soak: setup

@@ -1,22 +1,19 @@
-// One answer, token by token.
+// One answer, piece by piece.
 #include "answer.h"
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
 
+#include "engine_path.h"
+#include "exit_status.h"
 #include "interrupt.h"
 #include "text/stop_strings.h"
 
 namespace ovenbird {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double ms_between(Clock::time_point begin, Clock::time_point end) {
-  return std::chrono::duration<double, std::milli>(end - begin).count();
-}
+constexpr std::chrono::milliseconds kLook{50};  // how soon Ctrl-C is noticed while nothing is said
 
 /// From tokens to the text that may be shown.
 class Shown {
@@ -56,69 +53,87 @@ class Shown {
   bool stopped_ = false;
 };
 
-/// Says tokens until something ends the answer. Errors leave `answer` and `shown` as far as it
-/// came.
-Status say(const AnswerJob& job, Shown& shown, Answer& answer) {
-  const auto ends = [&](int32_t id) {
-    return std::find(job.end_ids.begin(), job.end_ids.end(), id) != job.end_ids.end();
-  };
-  const Clock::time_point begin = Clock::now();
-  Clock::time_point first = begin;
-  std::chrono::nanoseconds waited_before = job.engine.waited();
-  if (Status done = job.session.prompt(job.prompt); !done) return done;
-  while (answer.ids.size() < job.choice.max_tokens) {
-    if (is_interrupted()) {
-      answer.finish = Finish::kInterrupted;
-      break;
+GenerateOptions options_for(const AnswerChoice& choice) {
+  const SamplingOptions& sampling = choice.sampling;
+  GenerateOptions options{.tokens_max = choice.max_tokens,
+                          .temperature = sampling.temperature,
+                          .top_k = sampling.top_k,
+                          .top_p = sampling.top_p,
+                          .min_p = sampling.min_p,
+                          .repetition_penalty = sampling.repetition_penalty,
+                          .presence_penalty = sampling.presence_penalty,
+                          .frequency_penalty = sampling.frequency_penalty,
+                          .seed = sampling.seed,
+                          .drafts = choice.drafts.value_or(true)};
+  for (const auto& [id, bias] : sampling.logit_bias) options.logit_bias.push_back({id, bias});
+  return options;
+}
+
+const char* name_of_end(FinishReason finish) {
+  if (finish == FinishReason::kEnd) return "stop";
+  return finish == FinishReason::kCancelled ? "interrupted" : "length";
+}
+
+/// Takes what is said until the turn is over. Errors leave `answer` and `shown` as far as it came.
+Status listen(const AnswerJob& job, Shown& shown, ShownAnswer& answer) {
+  bool is_cancelled = false;
+  bool has_stopped = false;
+  while (true) {
+    if (is_interrupted() && !std::exchange(is_cancelled, true)) {
+      if (Status asked = job.session.cancel(); !asked) return asked;
     }
-    const Result<int32_t> id = job.session.next();
-    if (!id) return Failure{id.error()};
-    if (answer.ids.empty()) {
-      first = Clock::now();
-      waited_before = job.engine.waited();
+    const Result<Piece> piece = job.session.next_within(kLook);
+    if (!piece) return Failure{piece.error()};
+    for (const int32_t id : piece->tokens) {
+      if (has_stopped) break;  // said while we were asking for an end
+      answer.ids.push_back(id);
+      has_stopped = shown.add(id);
     }
-    answer.ids.push_back(*id);
-    if (ends(*id) || shown.add(*id)) {
-      answer.finish = Finish::kStop;
-      break;
+    if (has_stopped && !std::exchange(is_cancelled, true)) {
+      if (Status asked = job.session.cancel(); !asked) return asked;
     }
+    if (!piece->is_over) continue;
+    answer.finish = has_stopped ? "stop" : name_of_end(piece->finish);
+    return ok();
   }
-  answer.first_token_ms = ms_between(begin, first);
-  const Clock::time_point begin_of_rest = first + (job.engine.waited() - waited_before);
-  const double rest_ms = ms_between(begin_of_rest, Clock::now());
-  if (answer.ids.size() > 1 && rest_ms > 0) {
-    answer.tokens_per_second = static_cast<double>(answer.ids.size() - 1) * 1000 / rest_ms;
-  }
-  return ok();
 }
 
 }  // namespace
 
-const char* name_of(Finish finish) {
-  switch (finish) {
-    case Finish::kStop:
-      return "stop";
-    case Finish::kLength:
-      return "length";
-    case Finish::kInterrupted:
-      break;
-  }
-  return "interrupted";
-}
-
-Result<Answer> answer(const AnswerJob& job) {
+Result<ShownAnswer> show_answer(const AnswerJob& job) {
   if (!job.tokenizer && !job.choice.stop.empty()) {
     return fail(Code::kInvalidArgument, "--stop needs text, and there is no tokenizer");
   }
   Result<StopStrings> stops = StopStrings::create(job.choice.stop);
   if (!stops) return fail_in("--stop", stops.error());
   Shown shown(job, *std::move(stops));
-  Answer answer;
-  const Status said = say(job, shown, answer);
+  if (Status set = job.session.set_conversation(job.prompt); !set) return Failure{set.error()};
+  if (Status begun = job.session.generate(options_for(job.choice)); !begun) {
+    return Failure{begun.error()};
+  }
+  ShownAnswer answer;
+  const Status said = listen(job, shown, answer);
   shown.finish();
   if (!said) return Failure{said.error()};
   answer.text = shown.take_text();
+  const Result<ovenbird_answer> counts = job.session.last_answer();
+  if (!counts) return Failure{counts.error()};
+  answer.counts = *counts;
   return answer;
+}
+
+Result<Client> start_client(const RunChoice& where, const AnswerChoice& answer) {
+  StartOptions options{.engine = engine_path().string(),
+                       .device = where.device == "auto" ? "" : where.device,
+                       .plan = where.plan.value_or(""),
+                       .recipe = where.recipe.value_or(""),
+                       .fallback = where.fallback,
+                       .exact = where.exact,
+                       .threads = where.threads};
+  // Drafts that are asked for need a graph that verifies them.
+  if (answer.drafts == true && options.recipe.empty()) options.recipe = "fast";
+  options.on_note = [](void*, const char* line) { note(line); };
+  return Client::start(where.bundle, options);
 }
 
 }  // namespace ovenbird

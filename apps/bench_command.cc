@@ -63,7 +63,7 @@ Result<BenchFigures> measure_apart(const BenchCommand& command, const std::strin
                                    const std::string& recipe) {
   const std::string& bundle = command.where.bundle;
   const Result<std::string> warm = output_of_engine(
-      with_choice({"run", bundle, "--ids", "0,1,2", "--max-tokens", "2"}, command, plan, recipe));
+      with_choice({"bench", bundle, "--here", "--warm-up"}, command, plan, recipe));
   if (!warm) return Failure{warm.error()};
   const Result<std::string> measured =
       output_of_engine(with_choice({"bench", bundle, "--here"}, command, plan, recipe));
@@ -104,6 +104,10 @@ void print_head() {
 }
 
 ExitStatus bench_here(const BenchCommand& command) {
+  if (command.warm_up) {
+    const Status warm = compile_here(command.where);
+    return warm ? kExitDone : report(warm.error());
+  }
   const Result<BenchFigures> figures = measure_here(command.where);
   if (!figures) return report(figures.error());
   if (command.json) {

@@ -114,6 +114,17 @@ class Bench {
 
 }  // namespace
 
+Status compile_here(const RunChoice& choice) {
+  Result<Bundle> bundle = Bundle::open(choice.bundle);
+  if (!bundle) return Failure{bundle.error()};
+  const Result<Model> model = open_model(*std::move(bundle), choice, Purpose::kAnswer);
+  if (!model) return Failure{model.error()};
+  Result<Session> session = Session::create(*model->plan, model->vocabulary(), {});
+  if (!session) return Failure{session.error()};
+  const Result<Taken> asked = Bench(*session, model->vocabulary()).ask(16, 2);
+  return asked ? ok() : Failure{asked.error()};
+}
+
 Result<BenchFigures> measure_here(const RunChoice& choice) {
   Result<Bundle> bundle = Bundle::open(choice.bundle);
   if (!bundle) return Failure{bundle.error()};

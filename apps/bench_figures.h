@@ -24,6 +24,10 @@ struct BenchFigures {
 /// Errors: those of open_model and Session.
 Result<BenchFigures> measure_here(const RunChoice& choice);
 
+/// Has the graphs compiled that an answer needs, so that their blobs lie in the bundle's cache.
+/// Errors: as above.
+Status compile_here(const RunChoice& choice);
+
 /// One JSON object on one line, or back. Errors: kCorrupt.
 std::string to_json(const BenchFigures& figures);
 Result<BenchFigures> parse_figures(const std::string& json);

@@ -14,23 +14,20 @@
 #include "answer.h"
 #include "base/limits.h"
 #include "interrupt.h"
-#include "open_model.h"
+#include "open_tokenizer.h"
 #include "text/chat_template.h"
 
 namespace ovenbird {
 namespace {
 
+constexpr uint32_t kTalkTokens = 1 << 18;  // of one talk: more than a day of it
+
 /// The conversation so far, and how to go on with it.
 class Conversation {
  public:
-  Conversation(const ChatCommand& command, const Model& model, const Tokenizer& tokenizer,
-               const ChatTemplate& chat, Session& session)
-      : command_(command),
-        model_(model),
-        tokenizer_(tokenizer),
-        chat_(chat),
-        session_(session),
-        end_ids_(end_ids(model.bundle(), &tokenizer)) {
+  Conversation(const ChatCommand& command, const Tokenizer& tokenizer, const ChatTemplate& chat,
+               Session& session)
+      : command_(command), tokenizer_(tokenizer), chat_(chat), session_(session) {
     begin();
   }
 
@@ -43,13 +40,13 @@ class Conversation {
   /// Streams the answer to `text`. After an error the turn is forgotten.
   Status take_turn(const std::string& text) {
     add("user", text);
-    const Result<Answer> said = speak();
+    const Result<ShownAnswer> said = speak();
     if (!said) {
       messages_.erase(messages_.size() - 1);
       return Failure{said.error()};
     }
     add("assistant", said->text);
-    if (said->finish == Finish::kLength) {
+    if (std::string_view(said->finish) == "length") {
       note("the answer was cut at " + std::to_string(command_.answer.max_tokens) +
            " tokens; --max-tokens changes that");
     }
@@ -61,22 +58,20 @@ class Conversation {
     messages_.push_back({{"role", role}, {"content", content}});
   }
 
-  Result<Answer> speak() {
+  Result<ShownAnswer> speak() {
     ChatInput input;
     input.messages = messages_;
     const Result<std::vector<int32_t>> ids = encode_chat(tokenizer_, chat_, std::move(input));
     if (!ids) return fail_in("chat template", ids.error());
     watch_for_interrupt();
-    Result<Answer> said = answer({.session = session_,
-                                  .engine = *model_.engine,
-                                  .tokenizer = &tokenizer_,
-                                  .prompt = *ids,
-                                  .choice = command_.answer,
-                                  .end_ids = end_ids_,
-                                  .on_text = [](std::string_view text) {
-                                    std::fwrite(text.data(), 1, text.size(), stdout);
-                                    std::fflush(stdout);
-                                  }});
+    Result<ShownAnswer> said = show_answer({.session = session_,
+                                            .tokenizer = &tokenizer_,
+                                            .prompt = *ids,
+                                            .choice = command_.answer,
+                                            .on_text = [](std::string_view text) {
+                                              std::fwrite(text.data(), 1, text.size(), stdout);
+                                              std::fflush(stdout);
+                                            }});
     exit_on_interrupt();
     std::puts("");
     std::fflush(stdout);
@@ -84,11 +79,9 @@ class Conversation {
   }
 
   const ChatCommand& command_;
-  const Model& model_;
   const Tokenizer& tokenizer_;
   const ChatTemplate& chat_;
   Session& session_;
-  const std::vector<int32_t> end_ids_;
   nlohmann::ordered_json messages_;
 };
 
@@ -131,12 +124,11 @@ ExitStatus chat(const ChatCommand& command) {
   }
   const Result<ChatTemplate> chat = ChatTemplate::compile(tokenizer->spec().chat_template);
   if (!chat) return report({chat.error().code, "chat template: " + chat.error().message});
-  Result<Model> model = open_model(
-      *std::move(bundle), where_to_answer(command.where, command.answer), Purpose::kAnswer);
-  if (!model) return report(model.error());
-  Result<Session> session = open_session(*model, command.answer);
+  Result<Client> client = start_client(command.where, command.answer);
+  if (!client) return report(client.error());
+  Result<Session> session = client->open({.tokens_max = kTalkTokens});
   if (!session) return report(session.error());
-  return talk(Conversation(command, *model, *tokenizer, *chat, *session));
+  return talk(Conversation(command, *tokenizer, *chat, *session));
 }
 
 }  // namespace ovenbird

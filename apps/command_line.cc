@@ -3,8 +3,10 @@
 
 #include <utility>
 
+#include "base/limits.h"
 #include "base/message_text.h"
 #include "command_flags.h"
+#include "wire/arena.h"
 
 namespace ovenbird {
 namespace {
@@ -18,6 +20,8 @@ struct Parsed {
   ScoreCommand score;
   BenchCommand bench;
   DoctorCommand doctor;
+  ServeCommand serve;
+  WorkerCommand worker;
 };
 
 CLI::App& add_command(CLI::App& program, const std::string& name, const std::string& what,
@@ -143,6 +147,7 @@ void add_bench(CLI::App& program, BenchCommand& bench) {
   app.add_flag("--here", bench.here,
                "Measure one plan and recipe in this process; without it, every\n"
                "plan and recipe gets a process of its own");
+  app.add_flag("--warm-up", bench.warm_up)->group("");
   add_run_choice(app, bench.where);
 }
 
@@ -159,6 +164,49 @@ void add_doctor(CLI::App& program, DoctorCommand& doctor) {
   add_json(app, doctor.json,
            "One JSON object: usable, first_problem, arena_bytes,\n"
            "findings [{id, state, title, seen, mend}]");
+}
+
+void add_number(CLI::App& app, const std::string& flag, uint32_t& number, uint32_t most,
+                const std::string& help) {
+  app.add_option(flag, number, help + " (default " + std::to_string(number) + ")")
+      ->option_text("N")
+      ->check(CLI::Range(1u, most).description(""));
+}
+
+void add_serve(CLI::App& program, ServeCommand& serve) {
+  CLI::App& app = add_command(
+      program, "serve", "Keep a model ready for programs, and go on when its device fails",
+      "  ovenbird serve smollm2\n"
+      "  ovenbird serve smollm2 --socket /run/ovenbird/smollm2 --slots 8 --standby\n"
+      "\nPrograms connect with the client library (docs/CLIENT.md). SIGTERM or Ctrl-C: answers\n"
+      "under way are finished, then it ends; a second one ends it at once. SIGHUP does nothing.\n"
+      "Killed and started again, it takes its conversations up again.\n");
+  app.add_option("--socket", serve.socket,
+                 "Where programs connect (default: $OVENBIRD_SOCKET, or\n"
+                 "$XDG_RUNTIME_DIR/ovenbird.sock)")
+      ->option_text("PATH");
+  add_number(app, "--slots", serve.slots, limits::kSlotsMax,
+             "Conversations whose cache is held at once");
+  add_number(app, "--queue", serve.queue, limits::kSessionsMax,
+             "Turns that may wait for a slot; one more is told \"busy\"");
+  add_number(app, "--sessions", serve.sessions, limits::kSessionsMax,
+             "Conversations that may be open");
+  add_number(app, "--session-tokens", serve.session_tokens, limits::kSessionTokensMax,
+             "Tokens of one conversation, all turns together");
+  add_number(app, "--drain", serve.drain_s, 86400,
+             "Seconds for answers under way when it is told to end");
+  app.add_flag("--standby", serve.standby,
+               "Keep a second worker warm on the next device: it takes over\n"
+               "within one step");
+  add_run_choice(app, serve.where);
+}
+
+void add_worker(CLI::App& program, WorkerCommand& worker) {
+  CLI::App& app = *program.add_subcommand("worker", "One device's process");
+  app.group("");  // not in the help: only a supervisor starts one
+  app.add_option("--index", worker.index)->check(CLI::Range(0u, wire::kWorkersMax - 1));
+  app.add_flag("--standby", worker.standby);
+  add_run_choice(app, worker.where);
 }
 
 void define(CLI::App& program, Parsed& parsed) {
@@ -180,7 +228,9 @@ void define(CLI::App& program, Parsed& parsed) {
   add_score(program, parsed.score);
   add_inspect(program, parsed.inspect);
   add_bench(program, parsed.bench);
+  add_serve(program, parsed.serve);
   add_doctor(program, parsed.doctor);
+  add_worker(program, parsed.worker);
 }
 
 // What is wrong with flags that are right one by one; empty: nothing.
@@ -211,6 +261,12 @@ std::string contradiction(const ScoreCommand& score) {
 
 std::string contradiction(const BenchCommand& bench) { return contradiction(bench.where.bundle); }
 
+std::string contradiction(const ServeCommand& serve) { return contradiction(serve.where.bundle); }
+
+std::string contradiction(const WorkerCommand& worker) {
+  return contradiction(worker.where.bundle);
+}
+
 std::string contradiction(const DoctorCommand&) { return ""; }
 
 std::string contradiction(const ShowText&) { return ""; }
@@ -222,6 +278,8 @@ Command chosen(const std::string& name, Parsed parsed) {
   if (name == "score") return std::move(parsed.score);
   if (name == "inspect") return std::move(parsed.inspect);
   if (name == "doctor") return std::move(parsed.doctor);
+  if (name == "serve") return std::move(parsed.serve);
+  if (name == "worker") return std::move(parsed.worker);
   return std::move(parsed.bench);
 }
 
@@ -237,6 +295,7 @@ std::string fault_of_first(const CLI::App& program, std::span<const char* const>
   std::string commands;
   for (const CLI::App* command : program.get_subcommands({})) {
     if (!arguments.empty() && command->get_name() == arguments[0]) return "";
+    if (command->get_group().empty()) continue;
     commands += (commands.empty() ? "" : ", ") + command->get_name();
   }
   if (!arguments.empty() && arguments[0][0] == '-') return "";

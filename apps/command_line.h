@@ -84,12 +84,32 @@ struct ScoreCommand {
 
 struct BenchCommand {
   RunChoice where;
-  bool here = false;  // measures one plan and recipe in this process, instead of starting others
+  bool here = false;     // measures one plan and recipe in this process, instead of starting others
+  bool warm_up = false;  // with `here`: only has everything compiled
   bool json = false;
 };
 
-using Command = std::variant<ShowText, BakeCommand, InspectCommand, RunCommand, ChatCommand,
-                             ScoreCommand, BenchCommand, DoctorCommand>;
+struct ServeCommand {
+  RunChoice where;
+  std::optional<std::string> socket;  // none: in the user's runtime directory
+  uint32_t slots = 4;                 // sessions whose cache is held at once
+  uint32_t queue = 64;                // turns that may wait for a slot
+  uint32_t sessions = 256;            // that may be open
+  uint32_t session_tokens = 65536;    // of one conversation, all turns together
+  bool standby = false;               // keep a worker warm on the next device
+  uint32_t drain_s = 30;              // time for answers under way when it is told to end
+};
+
+/// One device's process, started by a supervisor. Nobody types it.
+struct WorkerCommand {
+  RunChoice where;
+  uint32_t index = 0;  // which status of the arena is its own
+  bool standby = false;
+};
+
+using Command =
+    std::variant<ShowText, BakeCommand, InspectCommand, RunCommand, ChatCommand, ScoreCommand,
+                 BenchCommand, DoctorCommand, ServeCommand, WorkerCommand>;
 
 /// `arguments` are those after the program's name. Knows nothing about files: a path is a text.
 /// Errors: kInvalidArgument, one line that names the argument and the help that explains it.

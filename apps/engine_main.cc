@@ -7,19 +7,19 @@
 
 #include <csignal>
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "bake_command.h"
 #include "bench_command.h"
-#include "chat_command.h"
 #include "command_line.h"
 #include "doctor_command.h"
 #include "engine/npu_self_test.h"
 #include "exit_status.h"
 #include "inspect.h"
-#include "run_command.h"
 #include "score_command.h"
 #include "self_test_process.h"
+#include "worker_command.h"
 
 namespace ovenbird {
 namespace {
@@ -30,11 +30,19 @@ ExitStatus perform(const ShowText& text) {
 }
 ExitStatus perform(const InspectCommand& command) { return inspect(command); }
 ExitStatus perform(const BakeCommand& command) { return bake_bundle(command); }
-ExitStatus perform(const RunCommand& command) { return run(command); }
-ExitStatus perform(const ChatCommand& command) { return chat(command); }
 ExitStatus perform(const ScoreCommand& command) { return score_text(command); }
 ExitStatus perform(const BenchCommand& command) { return bench(command); }
 ExitStatus perform(const DoctorCommand& command) { return examine(command); }
+ExitStatus perform(const WorkerCommand& command) { return work(command); }
+
+ExitStatus belongs_to_ovenbird(const char* command) {
+  return report(
+      {Code::kInvalidArgument,
+       std::string(command) + ": it is a command of `ovenbird`, which starts this program"});
+}
+ExitStatus perform(const RunCommand&) { return belongs_to_ovenbird("run"); }
+ExitStatus perform(const ChatCommand&) { return belongs_to_ovenbird("chat"); }
+ExitStatus perform(const ServeCommand&) { return belongs_to_ovenbird("serve"); }
 
 /// Writes an answer before each step and after the last. A driver that hangs when it is unloaded
 /// has been heard by then.

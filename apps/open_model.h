@@ -10,10 +10,9 @@
 #include "bundle/bundle.h"
 #include "command_line.h"
 #include "engine/engine.h"
+#include "engine/open_engine.h"
 #include "ovenbird/result.hpp"
 #include "session/plan.h"
-#include "session/session.h"
-#include "text/tokenizer.h"
 
 namespace ovenbird {
 
@@ -33,23 +32,13 @@ struct Model {
   uint32_t vocabulary() const { return opened->manifest().model.vocabulary; }
 };
 
+std::string recipe_name(const RunChoice& choice);
+
+/// What the engine is asked for. Its notes go to standard error.
+EngineOptions engine_options(const RunChoice& choice, const Manifest& manifest, Purpose purpose);
+
 /// Blocks until the first graph is compiled. Says on standard error why a device that was asked for
 /// by name is not used. Errors: those of open_engine and make_plan.
 Result<Model> open_model(Bundle bundle, const RunChoice& choice, Purpose purpose);
-
-/// `where`, with the recipe that these answers want if none is named: drafts that are asked for
-/// need a graph that verifies them.
-RunChoice where_to_answer(const RunChoice& where, const AnswerChoice& answer);
-
-/// A session over the model's plan. Errors: those of Session::create.
-Result<Session> open_session(Model& model, const AnswerChoice& answer);
-
-/// The tokenizer of a bundle. `other` names another one: a directory with a tokenizer.json, a
-/// bundle, or a hub id in the local cache.
-/// Errors: kNotFound (there is none; says what to do), kCorrupt, kUnsupported, kIo.
-Result<Tokenizer> open_tokenizer(const Bundle& bundle, const std::optional<std::string>& other);
-
-/// Ids that end an answer: the model's, and the tokenizer's if there is one.
-std::vector<int32_t> end_ids(const Bundle& bundle, const Tokenizer* tokenizer);
 
 }  // namespace ovenbird

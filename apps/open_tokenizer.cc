@@ -1,4 +1,6 @@
 // Finding and reading a tokenizer: a bundle's binary one, or Hugging Face's files.
+#include "open_tokenizer.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
@@ -7,7 +9,6 @@
 
 #include "base/mapped_file.h"
 #include "hub_cache.h"
-#include "open_model.h"
 #include "text/tokenizer_binary.h"
 
 namespace ovenbird {
@@ -76,16 +77,6 @@ Result<Tokenizer> open_tokenizer(const Bundle& bundle, const std::optional<std::
                                      "a source that has a tokenizer.json");
   }
   return create(bundle.directory(), read_binary(bundle.file(kTokenizerName)));
-}
-
-std::vector<int32_t> end_ids(const Bundle& bundle, const Tokenizer* tokenizer) {
-  std::vector<int32_t> ids;
-  for (const int64_t id : bundle.manifest().model.eos_ids) ids.push_back(static_cast<int32_t>(id));
-  if (tokenizer) {
-    const std::vector<int32_t>& more = tokenizer->spec().end_ids;
-    ids.insert(ids.end(), more.begin(), more.end());
-  }
-  return ids;
 }
 
 }  // namespace ovenbird

@@ -7,11 +7,14 @@
 #include <cstring>
 #include <string>
 
+#include "chat_command.h"
 #include "command_line.h"
 #include "doctor_command.h"
 #include "engine_path.h"
 #include "exit_status.h"
 #include "inspect.h"
+#include "run_command.h"
+#include "serve_command.h"
 
 namespace ovenbird {
 namespace {
@@ -34,6 +37,9 @@ ExitStatus run_program(int count, char** arguments) {
   }
   if (const auto* wanted = std::get_if<InspectCommand>(&*command)) return inspect(*wanted);
   if (const auto* wanted = std::get_if<DoctorCommand>(&*command)) return examine(*wanted);
+  if (const auto* wanted = std::get_if<RunCommand>(&*command)) return run(*wanted);
+  if (const auto* wanted = std::get_if<ChatCommand>(&*command)) return chat(*wanted);
+  if (const auto* wanted = std::get_if<ServeCommand>(&*command)) return serve(*wanted);
   return become_engine(arguments);
 }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,7 +16,7 @@
 #include "answer.h"
 #include "base/limits.h"
 #include "interrupt.h"
-#include "open_model.h"
+#include "open_tokenizer.h"
 #include "prompt_ids.h"
 
 namespace ovenbird {
@@ -64,33 +65,55 @@ void show(std::string_view text) {
   std::fflush(stdout);
 }
 
-void print_json(const Model& model, const Answer& answer, const SessionStats& stats) {
+/// Room for prompt and answer.
+uint32_t tokens_for(const RunCommand& command, const Prompt& prompt) {
+  const uint64_t wanted = prompt.ids.size() + uint64_t{command.answer.max_tokens};
+  return static_cast<uint32_t>(std::min<uint64_t>(wanted, limits::kSessionTokensMax));
+}
+
+/// Where and how it was computed.
+struct Computed {
+  std::string device;
+  std::string plan;
+  std::string recipe;
+};
+
+Result<Computed> how_it_was_computed(const Client& client) {
+  const Result<ovenbird_facts> facts = client.facts();
+  if (!facts) return Failure{facts.error()};
+  const Result<ovenbird_statistics> statistics = client.statistics();
+  if (!statistics) return Failure{statistics.error()};
+  return Computed{.device = statistics->device, .plan = facts->plan, .recipe = statistics->recipe};
+}
+
+void print_json(const Computed& computed, const ShownAnswer& answer) {
+  const ovenbird_answer& counts = answer.counts;
   const nlohmann::ordered_json json{{"text", answer.text},
                                     {"ids", answer.ids},
-                                    {"finish_reason", name_of(answer.finish)},
-                                    {"device", model.device()},
-                                    {"plan", model.plan_name},
-                                    {"recipe", model.recipe},
-                                    {"ttft_ms", answer.first_token_ms},
-                                    {"decode_tps", answer.tokens_per_second},
-                                    {"prompt_tokens", stats.prompt_tokens},
+                                    {"finish_reason", answer.finish},
+                                    {"device", computed.device},
+                                    {"plan", computed.plan},
+                                    {"recipe", computed.recipe},
+                                    {"ttft_ms", counts.first_token_ms},
+                                    {"decode_tps", counts.tokens_per_second},
+                                    {"prompt_tokens", counts.prompt_tokens},
                                     {"completion_tokens", answer.ids.size()},
-                                    {"steps", stats.decode_steps},
-                                    {"drafted", stats.drafted_tokens},
-                                    {"accepted", stats.accepted_tokens},
-                                    {"near_ties", stats.near_ties}};
+                                    {"steps", counts.decode_steps},
+                                    {"drafted", counts.drafted_tokens},
+                                    {"accepted", counts.accepted_tokens},
+                                    {"near_ties", counts.near_ties}};
   std::puts(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
-ExitStatus status_of(const Answer& answer) {
+ExitStatus status_of(const ShownAnswer& answer) {
   const ExitStatus written = finish_output();
-  return answer.finish == Finish::kInterrupted ? kExitInterrupted : written;
+  return std::string_view(answer.finish) == "interrupted" ? kExitInterrupted : written;
 }
 
-/// Everything once model and prompt are there.
-ExitStatus answer_prompt(const RunCommand& command, Model& model, const Tokenizer* tokenizer,
+/// Everything once the model is found and the prompt is there.
+ExitStatus answer_prompt(const RunCommand& command, Client& client, const Tokenizer* tokenizer,
                          const Prompt& prompt) {
-  Result<Session> session = open_session(model, command.answer);
+  Result<Session> session = client.open({.tokens_max = tokens_for(command, prompt)});
   if (!session) return report(session.error());
   watch_for_interrupt();
   bool ends_line = true;
@@ -98,18 +121,18 @@ ExitStatus answer_prompt(const RunCommand& command, Model& model, const Tokenize
     show(text);
     ends_line = text.ends_with('\n');
   };
-  const Result<Answer> said = answer({.session = *session,
-                                      .engine = *model.engine,
-                                      .tokenizer = tokenizer,
-                                      .prompt = prompt.ids,
-                                      .choice = command.answer,
-                                      .end_ids = end_ids(model.bundle(), tokenizer),
-                                      .position = prompt.answer_position,
-                                      .on_text = command.json ? nullptr : stream});
+  const Result<ShownAnswer> said = show_answer({.session = *session,
+                                                .tokenizer = tokenizer,
+                                                .prompt = prompt.ids,
+                                                .choice = command.answer,
+                                                .position = prompt.answer_position,
+                                                .on_text = command.json ? nullptr : stream});
   if (!ends_line) show("\n");
   if (!said) return report(said.error());
   if (command.json) {
-    print_json(model, *said, session->stats());
+    const Result<Computed> computed = how_it_was_computed(client);
+    if (!computed) return report(computed.error());
+    print_json(*computed, *said);
   } else if (!tokenizer) {
     std::string listed;
     for (const int32_t id : said->ids) listed += (listed.empty() ? "" : ",") + std::to_string(id);
@@ -138,10 +161,9 @@ ExitStatus run(const RunCommand& command) {
                                     ? Prompt{*command.ids, StreamDecoder::Position::kAfterOtherText}
                                     : prompt_of(command, *text);
   if (!prompt) return report(prompt.error());
-  Result<Model> model = open_model(
-      *std::move(bundle), where_to_answer(command.where, command.answer), Purpose::kAnswer);
-  if (!model) return report(model.error());
-  return answer_prompt(command, *model, text, *prompt);
+  Result<Client> client = start_client(command.where, command.answer);
+  if (!client) return report(client.error());
+  return answer_prompt(command, *client, text, *prompt);
 }
 
 }  // namespace ovenbird

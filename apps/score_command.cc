@@ -12,6 +12,7 @@
 #include "base/mapped_file.h"
 #include "interrupt.h"
 #include "open_model.h"
+#include "open_tokenizer.h"
 #include "prompt_ids.h"
 #include "session/score.h"
 

@@ -26,4 +26,5 @@ target_include_directories(ovenbird_jinja BEFORE PRIVATE
   ${OVENBIRD_JINJA}/common ${OVENBIRD_JINJA}/vendor ${PROJECT_BINARY_DIR}/jinja)
 # Its arithmetic on a template's numbers may overflow; UBSan is for our own code.
 target_compile_options(ovenbird_jinja PRIVATE -w -fno-sanitize=undefined)
+ovenbird_goes_into_library(ovenbird_jinja)
 find_package(Threads REQUIRED)

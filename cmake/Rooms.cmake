@@ -12,6 +12,13 @@ if(OVENBIRD_SANITIZE)
   add_link_options(-fsanitize=${OVENBIRD_SANITIZE})
 endif()
 
+# ovenbird_goes_into_library(TARGET...): code that libovenbird.so is made of can be loaded anywhere,
+# and its names are its own.
+function(ovenbird_goes_into_library)
+  set_target_properties(${ARGN} PROPERTIES POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
+
 # ovenbird_room(NAME [SEES room...] [NEEDS library...]): every .cc of the folder, one library.
 function(ovenbird_room name)
   cmake_parse_arguments(PARSE_ARGV 1 room "" "" "SEES;NEEDS")

@@ -2,6 +2,8 @@
 #include "bundle/bundle.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <system_error>
 
 #include "base/mapped_file.h"
@@ -90,6 +92,21 @@ Status Bundle::verify() const {
     }
   }
   return ok();
+}
+
+Result<std::array<std::byte, 32>> Bundle::digest() const {
+  const Result<MappedFile> manifest = MappedFile::open(file(kManifestName));
+  if (!manifest) return Failure{manifest.error()};
+  Sha256 hash;
+  hash.add(manifest->bytes());
+  const std::string digits = hash.finish();
+  std::array<std::byte, 32> digest{};
+  for (size_t i = 0; i < digest.size(); ++i) {
+    uint8_t byte = 0;
+    std::from_chars(&digits[2 * i], &digits[2 * i] + 2, byte, 16);
+    digest[i] = std::byte{byte};
+  }
+  return digest;
 }
 
 }  // namespace ovenbird

@@ -1,6 +1,8 @@
 // An opened bundle: its manifest, and its files checked to be there in full.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -20,6 +22,10 @@ class Bundle {
 
   /// Compares the SHA-256 of every file; reads all bytes. Errors: kCorrupt naming the file, kIo.
   Status verify() const;
+
+  /// SHA-256 of the manifest, in which those of all other files stand: tells one bundle from
+  /// another. Errors: kIo.
+  Result<std::array<std::byte, 32>> digest() const;
 
   const std::filesystem::path& directory() const { return directory_; }
   const Manifest& manifest() const { return manifest_; }

@@ -286,6 +286,13 @@ const GraphInfo* Manifest::find_graph(std::string_view file) const {
   return nullptr;
 }
 
+std::string best_plan(const Manifest& manifest) {
+  for (const GraphInfo& graph : manifest.graphs) {
+    if (graph.plan == "cached") return graph.plan;
+  }
+  return manifest.graphs.empty() ? "cached" : manifest.graphs.front().plan;
+}
+
 uint32_t cache_rows(const Manifest& manifest, std::string_view plan) {
   uint32_t reached = 0;
   uint32_t fixed_past_max = 0;

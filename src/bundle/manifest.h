@@ -98,6 +98,9 @@ struct Manifest {
   const GraphInfo* find_graph(std::string_view file) const;
 };
 
+/// The plan that a bundle runs on where nobody names one: "cached", or what there is.
+std::string best_plan(const Manifest& manifest);
+
 /// Rows that a slot of a plan has, whichever of its graphs are used: what the model was trained on,
 /// as far as the graphs reach, and the whole of a fixed past. 0 for a plan without a cache, and for
 /// one that the bundle has no graph of.

@@ -1,6 +1,7 @@
 // Token by token to text that can be shown at once: never half a character, never taken back.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ class StreamDecoder {
 
   /// The rest: a U+FFFD if the answer ended inside a character, else nothing.
   std::string finish();
+
+  size_t held_bytes() const { return held_.size(); }
 
  private:
   enum class Tail { kMayGrow, kIsOver };

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/page_memory.h"
+#include "wire/copied_once.h"
 
 namespace ovenbird::wire {
 namespace {
@@ -39,11 +40,25 @@ Places places_of(const ArenaShape& shape) {
 
 Failure broken(const std::string& what) { return fail(Code::kCorrupt, "arena: " + what); }
 
-bool is_sound(const ArenaShape& shape) {
-  return shape.slots >= 1 && shape.slots <= limits::kSlotsMax && shape.sessions_max >= 1 &&
-         shape.sessions_max <= limits::kSessionsMax && shape.rows <= limits::kContextMax &&
-         shape.tensors <= 2 * limits::kLayersMax && shape.tensor_bytes <= limits::kTensorBytesMax &&
-         shape.scratch_bytes <= shape.tensor_bytes;
+Failure wrong(const std::string& field, uint64_t value) {
+  return broken("its " + field + " is " + std::to_string(value));
+}
+
+/// Whether a header's sizes can be computed with. Errors: kCorrupt.
+Status check(const ArenaHeader& header) {
+  if (header.slots < 1 || header.slots > limits::kSlotsMax) return wrong("slots", header.slots);
+  if (header.sessions_max < 1 || header.sessions_max > limits::kSessionsMax) {
+    return wrong("sessions_max", header.sessions_max);
+  }
+  if (header.rows > limits::kContextMax) return wrong("rows", header.rows);
+  if (header.tensors > 2 * limits::kLayersMax) return wrong("tensors", header.tensors);
+  if (header.tensor_bytes > limits::kTensorBytesMax) {
+    return wrong("tensor_bytes", header.tensor_bytes);
+  }
+  if (header.scratch_bytes > header.tensor_bytes) {
+    return wrong("scratch_bytes", header.scratch_bytes);
+  }
+  return ok();
 }
 
 }  // namespace
@@ -73,24 +88,30 @@ Arena Arena::create(std::span<std::byte> memory, const ArenaShape& shape) {
 }
 
 Result<Arena> Arena::open(std::span<std::byte> memory) {
-  if (memory.size() < kHeaderBytes) return broken("it has no header");
-  const auto* header = reinterpret_cast<const ArenaHeader*>(memory.data());
-  if (header->magic != kArenaMagic) return broken("its first bytes are not those of an arena");
-  if (header->version != kWireVersion) {
-    return fail(Code::kUnsupported, "arena: version " + std::to_string(header->version) +
+  if (memory.size() < kHeaderBytes) {
+    return broken("it has " + std::to_string(memory.size()) + " bytes, which hold no header");
+  }
+  // Copied before anything is checked: nobody can change what has been checked.
+  const auto header = copied_once<ArenaHeader>(memory);
+  if (header.magic != kArenaMagic) return broken("its first bytes are not those of an arena");
+  if (header.version != kWireVersion) {
+    return fail(Code::kUnsupported, "arena: version " + std::to_string(header.version) +
                                         "; this program knows " + std::to_string(kWireVersion) +
                                         ": let all programs be of one release");
   }
-  ArenaShape shape{.slots = header->slots,
-                   .sessions_max = header->sessions_max,
-                   .rows = header->rows,
-                   .tensors = header->tensors,
-                   .tensor_bytes = header->tensor_bytes,
-                   .scratch_bytes = header->scratch_bytes,
-                   .model = header->model};
-  const auto& path = header->lock_path;
-  shape.lock_path.assign(path.begin(), std::find(path.begin(), path.end(), '\0'));
-  if (!is_sound(shape)) return broken("a size is out of range");
+  if (const Status sound = check(header); !sound) return Failure{sound.error()};
+  ArenaShape shape{.slots = header.slots,
+                   .sessions_max = header.sessions_max,
+                   .rows = header.rows,
+                   .tensors = header.tensors,
+                   .tensor_bytes = header.tensor_bytes,
+                   .scratch_bytes = header.scratch_bytes,
+                   .model = header.model};
+  const auto& path = header.lock_path;
+  const auto end = std::find(path.begin(), path.end(), '\0');
+  if (end == path.end()) return broken("its lock_path has no end");
+  shape.lock_path.assign(path.begin(), end);
+  if (header.total_bytes != bytes_for(shape)) return wrong("total_bytes", header.total_bytes);
   if (memory.size() < bytes_for(shape)) {
     return broken("it has " + std::to_string(memory.size()) + " bytes and should have " +
                   std::to_string(bytes_for(shape)));

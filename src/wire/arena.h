@@ -41,10 +41,10 @@ enum class Phase : uint32_t {
 
 /// Written by one worker, read by the supervisor.
 struct alignas(64) WorkerStatus {
-  std::atomic<uint64_t> phase_since_ns;  // steady clock
-  std::atomic<uint64_t> steps;           // done, since the process began
-  std::atomic<uint64_t> slowest_step_ns;
-  std::atomic<uint64_t> step_ns;  // of all steps together
+  std::atomic<uint64_t> phase_since_ns;   // steady clock
+  std::atomic<uint64_t> steps;            // done, since the process began
+  std::atomic<uint64_t> slowest_step_ns;  // of those like the one under way; 0: it is the first
+  std::atomic<uint64_t> step_ns;          // of all steps together
   std::atomic<uint64_t> said_tokens;
   std::atomic<uint32_t> phase;  // a Phase
   std::atomic<uint32_t> slot;   // the one that is stepped; kNoSlot

@@ -16,6 +16,8 @@
 namespace ovenbird::wire {
 namespace {
 
+constexpr int kWaitingMax = 64;  // connections that may wait to be accepted
+
 std::string reason(int error) { return std::strerror(error); }
 
 bool has_gone(int error) {
@@ -45,16 +47,20 @@ std::vector<FileDescriptor> descriptors_of(msghdr& packet) {
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
+  // A zero in front would be a name that every user may connect to.
+  if (path.empty() || path.size() >= sizeof address.sun_path ||
+      path.find('\0') != std::string::npos) {
     return fail(Code::kInvalidArgument, "socket " + in_quotes(path) + ": a path may have 1 to " +
-                                            std::to_string(sizeof address.sun_path - 1) + " bytes");
+                                            std::to_string(sizeof address.sun_path - 1) +
+                                            " bytes, none of them 0");
   }
   path.copy(address.sun_path, path.size());
   return address;
 }
 
+/// It does not wait, until it is told to.
 Result<FileDescriptor> new_socket() {
-  FileDescriptor made(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  FileDescriptor made(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!made) return fail(Code::kIo, "make a socket: " + reason(errno));
   return made;
 }
@@ -115,7 +121,8 @@ Result<std::optional<Message>> MessageSocket::receive() const {
   packet.msg_iov = &part;
   packet.msg_iovlen = 1;
   packet.msg_control = control.bytes.data();
-  packet.msg_controllen = control.bytes.size();
+  // Without the padding, which would hold one descriptor more.
+  packet.msg_controllen = CMSG_LEN(kDescriptorsMax * sizeof(int));
   ssize_t bytes = 0;
   do {
     bytes = ::recvmsg(descriptor_.get(), &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -129,9 +136,16 @@ Result<std::optional<Message>> MessageSocket::receive() const {
   message.descriptors = descriptors_of(packet);
   if (bytes == 0) return fail(Code::kNotFound, "receive a message: the other side has gone");
   const auto size = static_cast<size_t>(bytes);
-  if (size < sizeof(MessageHeader) || (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  if ((packet.msg_flags & MSG_CTRUNC) != 0) {
+    return fail(Code::kCorrupt, "receive a message: more descriptors came beside it than " +
+                                    std::to_string(kDescriptorsMax) +
+                                    ", or than this process may open: see `ulimit -n`");
+  }
+  if (size < sizeof(MessageHeader) || (packet.msg_flags & MSG_TRUNC) != 0) {
     return fail(Code::kCorrupt,
-                "receive a message: a packet of " + std::to_string(size) + " bytes is none");
+                "receive a message: a packet of " + std::to_string(size) +
+                    ((packet.msg_flags & MSG_TRUNC) != 0 ? " bytes or more" : " bytes") +
+                    " is none");
   }
   std::memcpy(&message.header, buffer.data(), sizeof message.header);
   message.payload.assign(buffer.begin() + sizeof(MessageHeader), buffer.begin() + bytes);
@@ -159,9 +173,12 @@ Result<std::array<MessageSocket, 2>> socket_pair() {
 Result<FileDescriptor> listen_at(const std::string& path) {
   const Result<sockaddr_un> address = address_of(path);
   if (!address) return Failure{address.error()};
-  if (const Result<MessageSocket> other = connect_to(path); other) {
+  const Result<MessageSocket> other = connect_to(path);
+  if (other || other.error().code == Code::kBusy) {
     return fail(Code::kBusy, "listen at " + path + ": another supervisor does");
   }
+  // A socket of another kind, or another user's, perhaps in use.
+  if (other.error().code != Code::kNotFound) return fail_in("listen at " + path, other.error());
   struct stat status {};
   if (::lstat(path.c_str(), &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) {
@@ -171,12 +188,17 @@ Result<FileDescriptor> listen_at(const std::string& path) {
   }
   Result<FileDescriptor> made = new_socket();
   if (!made) return made;
-  // Nobody else's from the first moment: the mode is set before anybody can connect.
-  ::fchmod(made->get(), 0600);
-  const bool listens = ::bind(made->get(), generic(*address), sizeof *address) == 0 &&
-                       ::chmod(path.c_str(), 0600) == 0 && ::listen(made->get(), 64) == 0;
-  if (!listens) return fail(Code::kIo, "listen at " + path + ": " + reason(errno));
-  ::fcntl(made->get(), F_SETFL, O_NONBLOCK);
+  // On Linux the file takes its mode from the socket, so that at no moment it is anybody else's.
+  if (::fchmod(made->get(), 0600) != 0 ||
+      ::bind(made->get(), generic(*address), sizeof *address) != 0) {
+    return fail(errno == EADDRINUSE ? Code::kBusy : Code::kIo,
+                "listen at " + path + ": " + reason(errno));
+  }
+  if (::listen(made->get(), kWaitingMax) != 0) {
+    const int error = errno;
+    ::unlink(path.c_str());
+    return fail(Code::kIo, "listen at " + path + ": " + reason(error));
+  }
   return made;
 }
 
@@ -196,8 +218,15 @@ Result<MessageSocket> connect_to(const std::string& path) {
   if (!made) return Failure{made.error()};
   while (::connect(made->get(), generic(*address), sizeof *address) != 0) {
     if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      return fail(Code::kBusy, "connect to " + path + ": nobody is let in; try again later");
+    }
     const bool nobody = errno == ENOENT || errno == ECONNREFUSED;
     return fail(nobody ? Code::kNotFound : Code::kIo, "connect to " + path + ": " + reason(errno));
+  }
+  // So that send() can wait for room.
+  if (::fcntl(made->get(), F_SETFL, 0) != 0) {
+    return fail(Code::kIo, "connect to " + path + ": " + reason(errno));
   }
   return MessageSocket(std::move(*made));
 }

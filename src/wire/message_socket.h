@@ -1,6 +1,7 @@
 // Messages between processes: one packet of a Unix socket each, with descriptors beside it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -70,15 +71,21 @@ class MessageSocket {
   Status send(const MessageHeader& header, std::span<const std::byte> body,
               std::span<const std::byte> tail, std::span<const int> descriptors, Wait wait) const;
 
+  /// The same with a body that is a plain struct. (What is bytes already is sent by the above, not
+  /// as the span that points to them.)
   template <typename Body>
-  Status send(const MessageHeader& header, const Body& body, std::span<const std::byte> tail = {},
-              std::span<const int> descriptors = {}, Wait wait = Wait::kNever) const {
-    static_assert(std::is_trivially_copyable_v<Body>);
+  requires(!std::is_convertible_v<const Body&, std::span<const std::byte>>) Status
+      send(const MessageHeader& header, const Body& body, std::span<const std::byte> tail = {},
+           std::span<const int> descriptors = {}, Wait wait = Wait::kNever)
+  const {
+    static_assert(std::is_trivially_copyable_v<Body> && !std::is_pointer_v<Body>);
     return send(header, std::as_bytes(std::span(&body, 1)), tail, descriptors, wait);
   }
 
   /// The next message, none if there is none yet. Does not wait. Errors: kNotFound (the peer has
-  /// gone), kCorrupt (a packet that is no message), kIo.
+  /// gone, or sent an empty packet, which looks the same), kCorrupt (a packet that is no message,
+  /// or came without its descriptors because this process may open no more), kIo. Descriptors of
+  /// what is refused are closed.
   Result<std::optional<Message>> receive() const;
 
   /// The next message, at the latest after `timeout_ms`; -1: however long it takes.
@@ -91,14 +98,18 @@ class MessageSocket {
 /// Two ends that talk with each other. Errors: kIo.
 Result<std::array<MessageSocket, 2>> socket_pair();
 
-/// A socket that listens at `path`, for this user only. A socket file that nobody listens at is
-/// replaced. Errors: kBusy (somebody listens there), kIo, kInvalidArgument (the path is too long).
+/// A socket that listens at `path`, for this user only from its first moment on. A socket file that
+/// nobody listens at is replaced: whoever calls this holds a lock that belongs to the path, so that
+/// no two do at once. Does not wait. Errors: kBusy (somebody listens there), kIo (also if something
+/// else stands there: it is left alone), kInvalidArgument (the path is empty or too long).
 Result<FileDescriptor> listen_at(const std::string& path);
 
-/// The next one who connects; none if there is none. Errors: kIo.
+/// The next one who connects; none if there is none. Errors: kIo (with no descriptor left it comes
+/// again at once: whoever polls the listener looks away for a while).
 Result<std::optional<MessageSocket>> accept_from(const FileDescriptor& listener);
 
-/// Connects to who listens at `path`. Errors: kNotFound (nobody does), kIo, kInvalidArgument.
+/// Connects to who listens at `path`. Does not wait. Errors: kNotFound (nobody does), kBusy (who
+/// listens there accepts nobody, and as many as it lets wait do), kIo, kInvalidArgument.
 Result<MessageSocket> connect_to(const std::string& path);
 
 /// Who is at the other end.

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/message_text.h"
 #include "base/page_memory.h"
+#include "wire/copied_once.h"
 
 namespace ovenbird::wire {
 namespace {
@@ -26,10 +27,52 @@ size_t logits_bytes(uint32_t rows, uint32_t vocabulary) {
 
 Failure broken(const std::string& what) { return fail(Code::kCorrupt, "session record: " + what); }
 
-bool is_sound(const Record::Shape& shape) {
-  return shape.vocabulary > 0 && shape.vocabulary <= limits::kVocabularyMax &&
-         shape.tokens_max > 0 && shape.tokens_max <= limits::kSessionTokensMax &&
-         shape.logit_rows <= limits::kLogitRowsMax;
+Failure wrong(const std::string& field, uint64_t value) {
+  return broken("its " + field + " is " + std::to_string(value));
+}
+
+/// The most bytes up to `bytes_max` that end between two characters of a well-formed text.
+size_t cut_to(const std::string& text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text.size();
+  size_t bytes = bytes_max;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return bytes;
+}
+
+/// What never changes in a record's header.
+struct Layout {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t vocabulary;
+  uint64_t session;
+  uint64_t total_bytes;
+  uint64_t tokens_offset;
+  uint64_t logits_offset;
+  uint32_t tokens_max;
+  uint32_t logit_rows;
+};
+static_assert(offsetof(Layout, logit_rows) == offsetof(RecordHeader, logit_rows));
+static_assert(offsetof(Layout, tokens_offset) == offsetof(RecordHeader, tokens_offset));
+
+/// A shape whose sizes can be computed with. Errors: kCorrupt.
+Result<Record::Shape> shape_of(const Layout& layout) {
+  if (layout.vocabulary == 0 || layout.vocabulary > limits::kVocabularyMax) {
+    return wrong("vocabulary", layout.vocabulary);
+  }
+  if (layout.tokens_max == 0 || layout.tokens_max > limits::kSessionTokensMax) {
+    return wrong("tokens_max", layout.tokens_max);
+  }
+  if (layout.logit_rows > limits::kLogitRowsMax) return wrong("logit_rows", layout.logit_rows);
+  if (layout.tokens_offset != kRecordHeaderBytes) {
+    return wrong("tokens_offset", layout.tokens_offset);
+  }
+  if (layout.logits_offset != logits_offset(layout.tokens_max)) {
+    return wrong("logits_offset", layout.logits_offset);
+  }
+  return Record::Shape{.session = layout.session,
+                       .vocabulary = layout.vocabulary,
+                       .tokens_max = layout.tokens_max,
+                       .logit_rows = layout.logit_rows};
 }
 
 }  // namespace
@@ -60,25 +103,26 @@ Record Record::create(std::span<std::byte> memory, const Shape& shape) {
 }
 
 Result<Record> Record::open(std::span<std::byte> memory) {
-  if (memory.size() < kRecordHeaderBytes) return broken("it has no header");
-  const auto* header = reinterpret_cast<const RecordHeader*>(memory.data());
-  if (header->magic != kRecordMagic) return broken("its first bytes are not those of a record");
-  if (header->version != kWireVersion) {
-    return fail(Code::kUnsupported, "session record: version " + std::to_string(header->version) +
+  if (memory.size() < kRecordHeaderBytes) {
+    return broken("it has " + std::to_string(memory.size()) + " bytes, which hold no header");
+  }
+  // Copied before anything is checked: nobody can change what has been checked.
+  const auto layout = copied_once<Layout>(memory);
+  if (layout.magic != kRecordMagic) return broken("its first bytes are not those of a record");
+  if (layout.version != kWireVersion) {
+    return fail(Code::kUnsupported, "session record: version " + std::to_string(layout.version) +
                                         "; this program knows " + std::to_string(kWireVersion) +
                                         ": let both sides be of one release");
   }
-  const Shape shape{.session = header->session,
-                    .vocabulary = header->vocabulary,
-                    .tokens_max = header->tokens_max,
-                    .logit_rows = header->logit_rows};
-  if (!is_sound(shape)) return broken("a size is out of range");
-  const size_t bytes = bytes_for(shape.tokens_max, shape.logit_rows, shape.vocabulary);
+  const Result<Shape> shape = shape_of(layout);
+  if (!shape) return Failure{shape.error()};
+  const size_t bytes = bytes_for(shape->tokens_max, shape->logit_rows, shape->vocabulary);
+  if (layout.total_bytes != bytes) return wrong("total_bytes", layout.total_bytes);
   if (memory.size() < bytes) {
     return broken("it has " + std::to_string(memory.size()) + " bytes and should have " +
                   std::to_string(bytes));
   }
-  return Record(memory, shape);
+  return Record(memory, *shape);
 }
 
 Point Record::point() const {
@@ -124,7 +168,7 @@ void Record::finish_turn(Finish finish, const Error* error) const {
   result.message.fill(0);
   if (error) {
     const std::string line = one_line(error->message);
-    std::memcpy(result.message.data(), line.data(), std::min(line.size(), kMessageTextBytes - 1));
+    std::memcpy(result.message.data(), line.data(), cut_to(line, kMessageTextBytes - 1));
   }
   header_->progress.turn_done.store(header_->orders.turn_asked.load(std::memory_order_acquire),
                                     std::memory_order_release);
@@ -132,10 +176,10 @@ void Record::finish_turn(Finish finish, const Error* error) const {
 }
 
 Error error_of(const TurnResult& result) {
-  const Code code = result.code <= static_cast<uint32_t>(Code::kBusy)
-                        ? static_cast<Code>(result.code)
-                        : Code::kInternal;
-  const auto& text = result.message;
+  const auto copy = copied_once<TurnResult>(std::as_bytes(std::span(&result, 1)));
+  const Code code = copy.code <= static_cast<uint32_t>(Code::kBusy) ? static_cast<Code>(copy.code)
+                                                                    : Code::kInternal;
+  const auto& text = copy.message;
   const auto end = std::find(text.begin(), text.end(), '\0');
   return {code, one_line({text.data(), static_cast<size_t>(end - text.begin())})};
 }
@@ -150,7 +194,8 @@ SamplingOptions sampling_of(const Turn& turn) {
                           .presence_penalty = numbers.presence_penalty,
                           .frequency_penalty = numbers.frequency_penalty,
                           .seed = numbers.seed};
-  for (uint32_t i = 0; i < std::min(turn.bias_count, kBiasesMax); ++i) {
+  const uint32_t biases = std::min(turn.bias_count, kBiasesMax);
+  for (uint32_t i = 0; i < biases; ++i) {
     options.logit_bias[turn.biases[i].id] = turn.biases[i].value;
   }
   return options;

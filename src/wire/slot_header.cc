@@ -11,12 +11,14 @@ uint32_t high_of(uint64_t both) { return static_cast<uint32_t>(both >> 32); }
 uint64_t packed(SlotLayout layout) { return packed(layout.capacity, layout.dropped); }
 SlotLayout layout_in(uint64_t both) { return {.capacity = low_of(both), .dropped = high_of(both)}; }
 
-/// A release alone would let the compiler move later writes before it.
+/// A release alone would let the compiler move later writes before it. It is only the compiler that
+/// must be held: who reads them begins after this process has died, and by then the processor has
+/// done all instructions up to one, and none behind it.
 template <typename Number>
 void publish(std::atomic<Number>& place, Number value) {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   place.store(value, std::memory_order_release);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 }  // namespace

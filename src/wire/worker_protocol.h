@@ -31,7 +31,7 @@ enum class WorkerMessage : uint32_t {
 
 struct Attach {
   uint32_t slot = 0;
-  uint32_t padding = 0;
+  uint32_t is_written = 0;  // 1: the supervisor has put rows and a header into the slot
   uint64_t record_bytes = 0;
 };
 static_assert(sizeof(Attach) == 16);

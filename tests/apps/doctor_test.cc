@@ -86,7 +86,7 @@ TEST_CASE("the engine knows the command too, and self-tests without an NPU to be
   const Finished finished = run_program({"doctor"}, "", {"LD_LIBRARY_PATH="});
   const StandIns loader("exec " OVENBIRD_PROGRAM "-engine doctor");
   const Finished same =
-      run_program({"run", "b"}, "", {"LD_LIBRARY_PATH=", loader.environment()[1]});
+      run_program({"bake", "b"}, "", {"LD_LIBRARY_PATH=", loader.environment()[1]});
   CHECK(same.exit_code == finished.exit_code);
   CHECK(contains(same.out, "NPU can be used"));
 }

@@ -80,11 +80,11 @@ TEST_CASE("another engine can be named, and gets the same arguments") {
   const auto script = directory.write("engine", "#!/bin/sh\nfor word; do echo \"<$word>\"; done\n");
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
 
-  const Finished finished = run_program({"run", "b", "-p", "two words", "--stop", ""}, "",
+  const Finished finished = run_program({"bake", "b", "-o", "two words", "--force"}, "",
                                         {"OVENBIRD_ENGINE=" + script.string()});
 
   CHECK(finished.exit_code == 0);
-  CHECK(finished.out == "<run>\n<b>\n<-p>\n<two words>\n<--stop>\n<>\n");
+  CHECK(finished.out == "<bake>\n<b>\n<-o>\n<two words>\n<--force>\n");
 }
 
 TEST_CASE("a full disk behind standard output is a failure") {

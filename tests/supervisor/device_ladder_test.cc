@@ -1,0 +1,217 @@
+// Devices that fail: the next one takes over where the last one was, or clients are told why none
+// can.
+#include <doctest/doctest.h>
+
+#include "supervisor/supervisor_bench.h"
+
+namespace ovenbird {
+namespace {
+
+const Ids kPrompt = some_tokens(50, 1);
+
+std::string text_of(const auto& characters) { return characters.data(); }
+
+SupervisorOptions on_all_devices(const FakeBundle& bundle) {
+  SupervisorOptions options = fake_options(bundle);
+  options.device = "auto";
+  return options;
+}
+
+/// A turn on such workers: what it said, and how the supervisor was then.
+struct Outcome {
+  Ids text;
+  wire::Finish finish = wire::Finish::kNone;
+  Error error{};
+  wire::Statistics statistics;
+};
+
+Outcome outcome_of(const SupervisorOptions& options, const std::string& lines, const Ask& ask) {
+  const Orders orders(lines);
+  Served served(options);
+  RawSession session = served.client.open();
+  served.client.run(session, ask);
+  return {.text = session.tokens(),
+          .finish = session.finish(),
+          .error = session.error(),
+          .statistics = served.client.statistics()};
+}
+
+TEST_CASE("the first device that can be used is used") {
+  const FakeBundle bundle;
+  const Ask ask{.tokens = kPrompt};
+  // kNoDevice, kCompileFailed, kOutOfMemory
+  for (const char* code : {"5", "6", "7"}) {
+    const std::string fails = std::string("fail=") + code + " at start device=";
+    const Outcome two = outcome_of(on_all_devices(bundle), fails + "NPU\n" + fails + "GPU", ask);
+    CHECK(two.text == expected_after({}, ask));
+    CHECK(text_of(two.statistics.device) == "CPU");
+    const Outcome one = outcome_of(on_all_devices(bundle), fails + "NPU", ask);
+    CHECK(one.text == expected_after({}, ask));
+    CHECK(text_of(one.statistics.device) == "GPU");
+    CHECK(text_of(one.statistics.last_failure).find("fake fault at start") != std::string::npos);
+  }
+}
+
+TEST_CASE("a device whose every step ends its worker is left for the next one") {
+  const FakeBundle bundle;
+  const Ask ask{.tokens = kPrompt, .answer = 40};
+  for (const char* how : {"kill at step=1", "fail=8 at step=1", "fail=9 at step=1"}) {
+    CAPTURE(how);
+    const std::string dies = std::string(how) + " device=";
+    const Outcome one = outcome_of(on_all_devices(bundle), dies + "NPU", ask);
+    CHECK(one.finish == wire::Finish::kLength);
+    CHECK(one.text == expected_after({}, ask));
+    CHECK(text_of(one.statistics.device) == "GPU");
+    CHECK(one.statistics.restarts == 3);
+    CHECK(one.statistics.failovers == 1);
+    const Outcome two = outcome_of(on_all_devices(bundle), dies + "NPU\n" + dies + "GPU", ask);
+    CHECK(two.finish == wire::Finish::kLength);
+    CHECK(two.text == expected_after({}, ask));
+    CHECK(text_of(two.statistics.device) == "CPU");
+    CHECK(two.statistics.failovers == 2);
+  }
+}
+
+TEST_CASE("a device that dies now and then is left once it does so too often") {
+  const FakeBundle bundle;
+  const Ask ask{.tokens = kPrompt, .answer = 60};
+  const Outcome outcome = outcome_of(on_all_devices(bundle), "kill at step=11 device=NPU", ask);
+  CHECK(outcome.text == expected_after({}, ask));
+  CHECK(text_of(outcome.statistics.device) == "GPU");
+  CHECK(outcome.statistics.restarts == 3);
+  CHECK(outcome.statistics.failovers == 1);
+}
+
+TEST_CASE("a device that does not start is left after a few tries") {
+  const FakeBundle bundle;
+  const Ask ask{.tokens = kPrompt};
+  const Outcome outcome = outcome_of(on_all_devices(bundle), "kill at start device=NPU", ask);
+  CHECK(outcome.text == expected_after({}, ask));
+  CHECK(text_of(outcome.statistics.device) == "GPU");
+}
+
+TEST_CASE("where no device can be used, turns fail and name each") {
+  const FakeBundle bundle;
+  const Ask ask{.tokens = kPrompt};
+  const Outcome outcome = outcome_of(on_all_devices(bundle), "fail=5 at start", ask);
+  CHECK(outcome.finish == wire::Finish::kFailed);
+  CHECK(outcome.error.code == Code::kNoDevice);
+  for (const char* device : {"NPU: fake fault", "GPU: fake fault", "CPU: fake fault"}) {
+    CHECK_MESSAGE(outcome.error.message.find(device) != std::string::npos, outcome.error.message);
+    CHECK(text_of(outcome.statistics.last_failure).find(device) != std::string::npos);
+  }
+  CHECK(outcome.text == kPrompt);
+  CHECK(outcome.statistics.is_ready == 0);
+}
+
+TEST_CASE("without fallback there is no other device, and turns say what is wrong with it") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.device = "NPU";
+  options.fallback = false;
+  const Outcome outcome = outcome_of(options, "fail=6 at start", {.tokens = kPrompt});
+  CHECK(outcome.finish == wire::Finish::kFailed);
+  CHECK_MESSAGE(outcome.error.message.find("NPU: fake fault at start") != std::string::npos,
+                outcome.error.message);
+  CHECK(outcome.error.message.find("GPU") == std::string::npos);
+}
+
+TEST_CASE("a turn that ends every worker fails, and the supervisor goes on") {
+  const FakeBundle bundle;
+  SupervisorOptions options = fake_options(bundle);
+  options.slots = 2;
+  const Orders orders("kill at step=1 slot=0");
+  Served served(options);
+  RawSession guilty = served.client.open();
+  RawSession other = served.client.open();
+  const Ask ask{.tokens = kPrompt, .answer = 40};
+  served.client.begin(guilty, ask);
+  served.client.begin(other, ask);
+  wait_for_turn(guilty);
+  wait_for_turn(other);
+  CHECK(guilty.finish() == wire::Finish::kFailed);
+  CHECK(guilty.error().message.find("in a row") != std::string::npos);
+  CHECK(other.finish() == wire::Finish::kLength);
+  CHECK(other.tokens() == expected_after({}, ask));
+}
+
+TEST_CASE("two turns that end every worker both fail, and others go on") {
+  const FakeBundle bundle;
+  SupervisorOptions options = fake_options(bundle);
+  options.slots = 3;
+  const Orders orders("kill at step=1 slot=0\nkill at step=1 slot=1\nslow=2000");
+  Served served(options);
+  std::vector<RawSession> sessions;
+  for (int i = 0; i < 3; ++i) sessions.push_back(served.client.open());
+  const Ask ask{.tokens = kPrompt, .answer = 150};
+  for (RawSession& session : sessions) served.client.begin(session, ask);
+  for (RawSession& session : sessions) wait_for_turn(session);
+  CHECK(sessions[0].finish() == wire::Finish::kFailed);
+  CHECK(sessions[1].finish() == wire::Finish::kFailed);
+  CHECK(sessions[2].finish() == wire::Finish::kLength);
+  CHECK(sessions[2].tokens() == expected_after({}, ask));
+  CHECK(served.client.statistics().restarts <= 8);
+}
+
+TEST_CASE("workers that never start on the last device: turns fail with the reason") {
+  const FakeBundle bundle;
+  for (const char* how : {"exit at start", "fail=11 at start", "exit at ready"}) {
+    CAPTURE(how);
+    const Outcome outcome = outcome_of(fake_options(bundle), how, {.tokens = kPrompt});
+    CHECK(outcome.finish == wire::Finish::kFailed);
+    CHECK(outcome.error.message.find("CPU: ") != std::string::npos);
+  }
+}
+
+TEST_CASE("without the engine's program turns fail and say how to get it") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.engine = bundle.file("nothing");
+  const Outcome outcome = outcome_of(options, "", {.tokens = kPrompt});
+  CHECK(outcome.finish == wire::Finish::kFailed);
+  CHECK_MESSAGE(outcome.error.message.find("nothing") != std::string::npos, outcome.error.message);
+}
+
+TEST_CASE("a standby takes over at once, and another one is made") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.standby = true;
+  const Orders orders("kill at step=7 device=NPU");
+  Served served(options);
+  RawSession session = served.client.open();
+  // The standby is there before the turn begins, and not started for it.
+  uint32_t standby = 0;
+  while ((standby = served.client.statistics().standby) == 0) {
+  }
+  const Ask ask{.tokens = kPrompt, .answer = 60};
+  served.client.run(session, ask);
+  CHECK(session.tokens() == expected_after({}, ask));
+  wire::Statistics statistics = served.client.statistics();
+  CHECK(statistics.worker == standby);
+  CHECK(statistics.failovers == 1);
+  CHECK(text_of(statistics.device) == "GPU");
+  while (served.client.statistics().standby == 0) {
+  }
+}
+
+TEST_CASE("a standby that is ready before the next worker is takes over") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.standby = true;
+  const Orders orders("wait at start role=standby times=1\nkill at step=3 device=NPU times=1");
+  Served served(options);
+  RawSession session = served.client.open();
+  while (!Orders::is_obeyed()) static_cast<void>(served.client.statistics());
+  const Orders later("hang at start device=NPU");
+  const Ask ask{.tokens = kPrompt, .answer = 60};
+  served.client.begin(session, ask);
+  while (served.client.statistics().worker != 0) {
+  }
+  Orders::let_go_on();
+  wait_for_turn(session);
+  CHECK(session.tokens() == expected_after({}, ask));
+  CHECK(text_of(served.client.statistics().device) == "GPU");
+}
+
+}  // namespace
+}  // namespace ovenbird
