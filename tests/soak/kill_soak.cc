@@ -116,7 +116,7 @@ class Killer {
     while (killed < kills_left && (killed == 0 || !stop.load())) {
       std::this_thread::sleep_for(std::chrono::microseconds(random_() % 400'000));
       // A session that gets nowhere three times in a row is given up for poisoned, rightly.
-      while (in_vain >= 2 && progress_.load() == seen && !stop.load()) {
+      while (in_vain >= 1 && progress_.load() == seen && !stop.load()) {
         std::this_thread::sleep_for(milliseconds(1));
       }
       if (!kill_once()) continue;
