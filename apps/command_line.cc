@@ -178,7 +178,7 @@ void add_serve(CLI::App& program, ServeCommand& serve) {
       program, "serve", "Keep a model ready for programs, and go on when its device fails",
       "  ovenbird serve smollm2\n"
       "  ovenbird serve smollm2 --socket /run/ovenbird/smollm2 --slots 8 --standby\n"
-      "\nPrograms connect with the client library (docs/CLIENT.md). SIGTERM or Ctrl-C: answers\n"
+      "\nPrograms connect with the client library (ovenbird.h). SIGTERM or Ctrl-C: answers\n"
       "under way are finished, then it ends; a second one ends it at once. SIGHUP does nothing.\n"
       "Killed and started again, it takes its conversations up again.\n");
   app.add_option("--socket", serve.socket,

@@ -245,8 +245,10 @@ void SessionService::on_death(const Death& death) {
 
 /// A turn that ends one worker after the other would end them all.
 void SessionService::fail_guilty_turn(ServedSession& session, const Error& why) {
-  // Before the last try: it may be the rows in its slot that no worker can do with.
-  if (session.deaths_in_row + 1 == options_.crashes.of_session) session.forget_rows();
+  // Before the last try: nonsense may come of the rows in its slot. Other deaths say nothing
+  // against them, and to compute them again, in other steps, may change what is said.
+  if (why.code == Code::kBadOutput && session.deaths_in_row + 1 == options_.crashes.of_session)
+    session.forget_rows();
   if (session.deaths_in_row < options_.crashes.of_session) return;
   fail_turn(session, {why.code, "turn: " + std::to_string(session.deaths_in_row) +
                                     " workers in a row were lost in the same step of session " +
