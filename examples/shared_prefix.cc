@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return std::cerr << "usage: shared_prefix BUNDLE\n", 2;
   auto client = must(ovenbird::Client::start(argv[1], {.slots = 2}));  // both are held at once
   ovenbird::Session sessions[] = {must(client.open()), must(client.open())};
-  const char* questions[] = {" who is old?", " who is warm?"};
+  const char* questions[] = {" who is old", " who is quiet"};
 
   for (int i = 0; i < 2; ++i) {
     must(sessions[i].feed(page(), ovenbird::kTextBegins));

@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
 
   // Text that is continued as it is, without a chat template.
   must(session.feed("The old bird sings", ovenbird::kTextBegins));
-  must(session.generate({.tokens_max = 200, .temperature = 0.8f, .seed = 7, .stops = {"cold"}}));
+  must(session.generate({.tokens_max = 200, .temperature = 0.8f, .seed = 7, .stops = {" sleeps"}}));
 
   std::cout << "The old bird sings";
   for (bool is_over = false; !is_over;) {
