@@ -131,14 +131,19 @@ def main():
         parser.add_argument("--" + name, required=True)
     chosen = parser.parse_args()
     header = chosen.source / "include/ovenbird/ovenbird.h"
+    failures = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         prefix = folder / "prefix"
-        for component in ("library", "development"):
-            run(chosen.cmake, "--install", chosen.build, "--prefix", prefix, "--component",
-                component)
-        failures = [*wrong_symbols(prefix / LIBRARY, header), *wrong_files(prefix, header),
-                    *wrong_programs(chosen, prefix, folder)]
+        try:
+            for component in ("library", "development"):
+                run(chosen.cmake, "--install", chosen.build, "--prefix", prefix, "--component",
+                    component)
+            failures += wrong_symbols(prefix / LIBRARY, header)
+            failures += wrong_files(prefix, header)
+            failures += wrong_programs(chosen, prefix, folder)
+        except Failed as failed:
+            failures.append(str(failed))
     print("\n".join(failures) or "the library, as installed, serves three programs")
     return 1 if failures else 0
 
