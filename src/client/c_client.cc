@@ -13,6 +13,7 @@
 #include "base/message_text.h"
 #include "client/c_handles.h"
 #include "client/c_structs.h"
+#include "wire/fixed_text.h"
 
 namespace ovenbird::client {
 namespace {
@@ -64,8 +65,7 @@ SupervisorOptions options_of(const char* bundle, const ovenbird_start_options& g
 Status hand_out(Result<std::shared_ptr<ModelClient>> model, ovenbird_client** client) {
   if (!model) return Failure{model.error()};
   const wire::Welcome& welcome = (*model)->connection().welcome();
-  const auto end = std::find(welcome.plan.begin(), welcome.plan.end(), '\0');
-  *client = new ovenbird_client{.model = std::move(*model), .plan = {welcome.plan.begin(), end}};
+  *client = new ovenbird_client{.model = std::move(*model), .plan = wire::text_in(welcome.plan)};
   return ok();
 }
 

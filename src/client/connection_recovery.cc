@@ -7,6 +7,7 @@
 #include "base/message_text.h"
 #include "client/connection.h"
 #include "client/event_descriptors.h"
+#include "wire/fixed_text.h"
 
 namespace ovenbird::client {
 namespace {
@@ -22,11 +23,9 @@ constexpr milliseconds kLongestPause{1000};
 Error error_of_refusal(const wire::Message& message) {
   const Result<wire::Refused> refused = message.body<wire::Refused>();
   if (!refused) return refused.error();
-  const Code code = refused->code <= static_cast<uint32_t>(Code::kBusy)
-                        ? static_cast<Code>(refused->code)
-                        : Code::kInternal;
   const auto text = message.tail<wire::Refused>();
-  return {code, one_line({reinterpret_cast<const char*>(text.data()), text.size()})};
+  return {wire::code_of(refused->code),
+          one_line({reinterpret_cast<const char*>(text.data()), text.size()})};
 }
 
 void Connection::pump() {

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "supervisor/saved_rows.h"
 #include "supervisor/session_service.h"
+#include "wire/fixed_text.h"
 
 namespace ovenbird {
 namespace {
@@ -19,11 +20,6 @@ using wire::ClientMessage;
 wire::MessageHeader answer_to(const wire::MessageHeader& request, ClientMessage type,
                               uint64_t session = 0) {
   return {.type = static_cast<uint32_t>(type), .request = request.request, .session = session};
-}
-
-template <size_t Size>
-void copy_text(const std::string& text, std::array<char, Size>& place) {
-  text.copy(place.data(), Size - 1);
 }
 
 /// Numbers out of a message's tail, in order. Errors: kCorrupt (the tail ends before them).
@@ -136,7 +132,7 @@ Status SessionService::hello(Request& request) {
                         .tokens_max = limits::kSessionTokensMax,
                         .process = static_cast<uint32_t>(::getpid()),
                         .model = store_.arena().shape().model};
-  copy_text(model_.plan, welcome.plan);
+  wire::put_text(model_.plan, welcome.plan);
   clients_->send(request.client, answer_to(request.message.header, ClientMessage::kWelcome),
                  welcome, std::as_bytes(std::span(model_.path)));
   return ok();
@@ -380,9 +376,9 @@ Status SessionService::statistics(Request& request) {
       .slots_used = slots_.used(),
       .waiting = static_cast<uint32_t>(slots_.waiting()),
       .is_ready = workers_->active() ? 1u : 0u};
-  if (workers_->active()) copy_text(workers_->active()->device(), statistics.device);
-  copy_text(workers_->active_recipe(), statistics.recipe);
-  copy_text(exhausted_ ? exhausted_->message : counts.last_failure, statistics.last_failure);
+  if (workers_->active()) wire::put_text(workers_->active()->device(), statistics.device);
+  wire::put_text(workers_->active_recipe(), statistics.recipe);
+  wire::put_text(exhausted_ ? exhausted_->message : counts.last_failure, statistics.last_failure);
   clients_->send(request.client, answer_to(request.message.header, ClientMessage::kStatisticsAre),
                  statistics);
   return ok();

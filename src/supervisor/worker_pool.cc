@@ -2,10 +2,10 @@
 #include "supervisor/worker_pool.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/message_text.h"
+#include "wire/fixed_text.h"
 
 namespace ovenbird {
 namespace {
@@ -26,11 +26,6 @@ milliseconds pause_after(uint32_t deaths) {
 
 std::string text_of(std::span<const std::byte> bytes) {
   return one_line({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
-
-template <size_t Size>
-std::string text_in(const std::array<char, Size>& place) {
-  return {place.begin(), std::find(place.begin(), place.end(), '\0')};
 }
 
 uint64_t in_ns(WorkerPool::Time time) {
@@ -98,8 +93,8 @@ void WorkerPool::take(Worker& worker, const wire::Message& message) {
     case wire::WorkerMessage::kReady: {
       worker.is_ready = true;
       if (const auto ready = message.body<wire::Ready>()) {
-        recipe_ = text_in(ready->recipe);
-        const std::string device = text_in(ready->device);
+        recipe_ = wire::text_in(ready->recipe);
+        const std::string device = wire::text_in(ready->device);
         if (device != worker.process->device()) ladder_.found(device);
         worker.process->set_device(device);
       }
@@ -115,8 +110,7 @@ void WorkerPool::take(Worker& worker, const wire::Message& message) {
       return;
     case wire::WorkerMessage::kFailed: {
       const auto body = message.body<wire::Failed>();
-      const bool is_known = body && body->code <= static_cast<uint32_t>(Code::kBusy);
-      worker.failure = Error{is_known ? static_cast<Code>(body->code) : Code::kInternal,
+      worker.failure = Error{body ? wire::code_of(body->code) : Code::kInternal,
                              text_of(message.tail<wire::Failed>())};
       worker.process->kill();  // it may hang while it ends
       return;

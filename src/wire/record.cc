@@ -11,6 +11,7 @@
 #include "base/message_text.h"
 #include "base/page_memory.h"
 #include "wire/copied_once.h"
+#include "wire/fixed_text.h"
 
 namespace ovenbird::wire {
 namespace {
@@ -177,11 +178,7 @@ void Record::finish_turn(Finish finish, const Error* error) const {
 
 Error error_of(const TurnResult& result) {
   const auto copy = copied_once<TurnResult>(std::as_bytes(std::span(&result, 1)));
-  const Code code = copy.code <= static_cast<uint32_t>(Code::kBusy) ? static_cast<Code>(copy.code)
-                                                                    : Code::kInternal;
-  const auto& text = copy.message;
-  const auto end = std::find(text.begin(), text.end(), '\0');
-  return {code, one_line({text.data(), static_cast<size_t>(end - text.begin())})};
+  return {code_of(copy.code), one_line(text_in(copy.message))};
 }
 
 SamplingOptions sampling_of(const Turn& turn) {

@@ -15,6 +15,7 @@
 
 #include "base/shared_memory.h"
 #include "session/plan.h"
+#include "wire/fixed_text.h"
 #include "wire/worker_protocol.h"
 #include "worker/fair_share.h"
 #include "worker/slot_runner.h"
@@ -204,8 +205,8 @@ void begin(wire::WorkerStatus& status) {
 
 Status send_ready(MessageSocket& supervisor, const std::string& device, const std::string& recipe) {
   wire::Ready ready;
-  device.copy(ready.device.data(), ready.device.size() - 1);
-  recipe.copy(ready.recipe.data(), ready.recipe.size() - 1);
+  wire::put_text(device, ready.device);
+  wire::put_text(recipe, ready.recipe);
   return supervisor.send({.type = static_cast<uint32_t>(WorkerMessage::kReady)}, ready, {}, {},
                          MessageSocket::Wait::kForRoom);
 }
