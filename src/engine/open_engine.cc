@@ -3,23 +3,18 @@
 
 #include <algorithm>
 
+#include "base/device_order.h"
 #include "engine/openvino_engine.h"
 
 namespace ovenbird {
 namespace {
 
-const std::vector<std::string> kLadder = {"NPU", "GPU", "CPU"};
-
 /// The devices to try, in turn.
 Result<std::vector<std::string>> rungs(const EngineOptions& options) {
-  if (options.device == "auto") return kLadder;
-  const auto start = std::find(kLadder.begin(), kLadder.end(), options.device);
-  if (start == kLadder.end()) {
-    return fail(Code::kInvalidArgument,
-                "device " + options.device + ": it may be NPU, GPU, CPU or auto");
-  }
-  return options.fallback ? std::vector<std::string>(start, kLadder.end())
-                          : std::vector<std::string>{*start};
+  Result<std::vector<std::string>> devices = devices_from(options.device);
+  // "auto" names no device that could be the only one.
+  if (devices && options.device != "auto" && !options.fallback) devices->resize(1);
+  return devices;
 }
 
 Result<std::unique_ptr<Engine>> open_on(const Bundle& bundle, const EngineOptions& options,

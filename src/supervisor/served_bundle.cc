@@ -3,22 +3,11 @@
 
 #include <algorithm>
 
+#include "base/device_order.h"
 #include "bundle/bundle.h"
 
 namespace ovenbird {
 namespace {
-
-const std::vector<std::string> kLadder = {"NPU", "GPU", "CPU"};
-
-Result<std::vector<std::string>> devices_for(const SupervisorOptions& options) {
-  if (options.device == "auto") return kLadder;
-  const auto first = std::find(kLadder.begin(), kLadder.end(), options.device);
-  if (first == kLadder.end()) {
-    return fail(Code::kInvalidArgument,
-                "device " + options.device + ": it may be NPU, GPU, CPU or auto");
-  }
-  return std::vector<std::string>(first, kLadder.end());
-}
 
 const GraphInfo* find_graph_of(const Manifest& manifest, const std::string& plan) {
   const auto found = std::find_if(manifest.graphs.begin(), manifest.graphs.end(),
@@ -31,7 +20,7 @@ const GraphInfo* find_graph_of(const Manifest& manifest, const std::string& plan
 Result<ServedBundle> open_served_bundle(const SupervisorOptions& options) {
   const Result<Bundle> bundle = Bundle::open(options.bundle);
   if (!bundle) return Failure{bundle.error()};
-  Result<std::vector<std::string>> devices = devices_for(options);
+  Result<std::vector<std::string>> devices = devices_from(options.device);
   if (!devices) return Failure{devices.error()};
   const Result<wire::Digest> digest = bundle->digest();
   if (!digest) return Failure{digest.error()};
