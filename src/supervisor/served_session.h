@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/shared_memory.h"
 #include "ovenbird/result.hpp"
@@ -34,6 +35,8 @@ struct ServedSession {
   uint64_t furthest = 0;              // point of the turn under way, or of the last one
 
   bool is_closed() const { return !entry.has_value(); }
+  /// Whether it is open, and this client's.
+  bool is_of(uint64_t whom) const { return client == whom && !is_closed(); }
 
   /// Wakes a client that polls. One that does not read has unread notices, and needs no more.
   void give_notice() const;
@@ -77,6 +80,15 @@ class SessionTable {
   using Sessions = std::map<uint64_t, std::unique_ptr<ServedSession>>;
   Sessions& all() { return sessions_; }
   const Sessions& all() const { return sessions_; }
+  /// Numbers of those of which `is_wanted(session)`: what is done to one of them may remove others.
+  template <typename IsWanted>
+  std::vector<uint64_t> numbers_of(IsWanted is_wanted) const {
+    std::vector<uint64_t> numbers;
+    for (const auto& [number, session] : sessions_) {
+      if (is_wanted(*session)) numbers.push_back(number);
+    }
+    return numbers;
+  }
   size_t open_sessions() const { return open_; }
 
   /// Where the arena's table says that a session has its slot.

@@ -141,7 +141,7 @@ Status SessionService::hello(Request& request) {
 Result<ServedSession*> SessionService::session_of(const Request& request) {
   ServedSession* session = table_.find(request.message.header.session);
   // Another client's session is to this one as if it were not there.
-  if (!session || session->is_closed() || session->client != request.client) {
+  if (!session || !session->is_of(request.client)) {
     return fail(Code::kNotFound, "session " + std::to_string(request.message.header.session) +
                                      ": this client has none of that number");
   }

@@ -144,11 +144,10 @@ void SessionService::fail_turn(ServedSession& session, const Error& error) {
 }
 
 void SessionService::fail_all_turns(const Error& error) {
-  std::vector<uint64_t> numbers;
-  for (const auto& [number, session] : table_.all()) {
-    if (session->record.is_turn_under_way()) numbers.push_back(number);
-  }
-  for (const uint64_t number : numbers) {
+  const auto has_turn = [](const ServedSession& session) {
+    return session.record.is_turn_under_way();
+  };
+  for (const uint64_t number : table_.numbers_of(has_turn)) {
     if (ServedSession* session = table_.find(number)) fail_turn(*session, error);
   }
 }
@@ -182,27 +181,17 @@ void SessionService::close_unclaimed(Clock::time_point now) {
 
 /// Whether a client may have another session. Errors: kBusy.
 Status SessionService::check_one_more(uint64_t client) const {
-  const SessionTable::Sessions& all = table_.all();
-  const auto count = std::count_if(all.begin(), all.end(), [&](const auto& entry) {
-    return entry.second->client == client && !entry.second->is_closed();
-  });
-  if (static_cast<size_t>(count) < limits::kClientSessionsMax) return ok();
+  const auto is_its_own = [&](const ServedSession& session) { return session.is_of(client); };
+  if (table_.numbers_of(is_its_own).size() < limits::kClientSessionsMax) return ok();
   return fail(Code::kBusy,
               "open session: one client may have " + std::to_string(limits::kClientSessionsMax));
 }
 
 void SessionService::on_gone(uint64_t client) {
-  std::vector<uint64_t> numbers;
-  for (const auto& [number, session] : table_.all()) {
-    if (session->client == client && !session->is_closed()) numbers.push_back(number);
-  }
-  for (const uint64_t number : numbers) {
+  const auto is_its_own = [&](const ServedSession& session) { return session.is_of(client); };
+  for (const uint64_t number : table_.numbers_of(is_its_own)) {
     if (ServedSession* session = table_.find(number)) close_session(*session);
   }
-}
-
-void SessionService::on_active() {
-  // look() tells it of every turn under way; idle sessions are attached when they have one.
 }
 
 void SessionService::on_turn_done(uint32_t slot) {
@@ -247,8 +236,9 @@ void SessionService::on_death(const Death& death) {
 void SessionService::fail_guilty_turn(ServedSession& session, const Error& why) {
   // Before the last try: nonsense may come of the rows in its slot. Other deaths say nothing
   // against them, and to compute them again, in other steps, may change what is said.
-  if (why.code == Code::kBadOutput && session.deaths_in_row + 1 == options_.crashes.of_session)
+  if (why.code == Code::kBadOutput && session.deaths_in_row + 1 == options_.crashes.of_session) {
     session.forget_rows();
+  }
   if (session.deaths_in_row < options_.crashes.of_session) return;
   fail_turn(session, {why.code, "turn: " + std::to_string(session.deaths_in_row) +
                                     " workers in a row were lost in the same step of session " +
@@ -257,8 +247,7 @@ void SessionService::fail_guilty_turn(ServedSession& session, const Error& why) 
 
 void SessionService::end() {
   const Error error{Code::kInterrupted, "turn: the supervisor has ended"};
-  std::vector<uint64_t> numbers;
-  for (const auto& [number, session] : table_.all()) numbers.push_back(number);
+  const auto numbers = table_.numbers_of([](const ServedSession&) { return true; });
   for (const uint64_t number : numbers) {
     ServedSession& session = *table_.find(number);
     session.is_attached = false;

@@ -52,7 +52,6 @@ class SessionService : public ClientConnections::Owner, public WorkerEvents {
   void on_gone(uint64_t client) override;
 
   // WorkerEvents
-  void on_active() override;
   void on_turn_done(uint32_t slot) override;
   void on_death(const Death& death) override;
   void on_exhausted(const Error& why) override;

@@ -159,9 +159,7 @@ void WorkerPool::bury_active(Time now) {
       active_->is_active ? status.slot.load(std::memory_order_relaxed) : wire::kNoSlot;
   const Error why = failure_of(*active_);
   const std::string device = active_->process->device();
-  counts_.steps += status.steps.load(std::memory_order_relaxed);
-  counts_.step_ns += status.step_ns.load(std::memory_order_relaxed);
-  counts_.said_tokens += status.said_tokens.load(std::memory_order_relaxed);
+  add_work_of(*active_, counts_);
   counts_.last_failure = device + ": " + why.message;
   last_error_ = {why.code, counts_.last_failure};
   has_lost_one_ = true;
@@ -251,7 +249,7 @@ Result<WorkerPool::Worker> WorkerPool::start(const std::string& device, bool sta
                             .index = index,
                             .arena = arena_descriptor_});
   if (!process) return Failure{process.error()};
-  return Worker{.process = std::move(*process), .is_standby = standby, .started = now};
+  return Worker{.process = std::move(*process), .started = now};
 }
 
 uint32_t WorkerPool::free_index() const {
@@ -276,7 +274,6 @@ void WorkerPool::activate(Worker& worker) {
     events_.on_note("going on with " + device + " after " + counts_.last_failure);
   }
   last_device_ = device;
-  events_.on_active();
 }
 
 void WorkerPool::exhaust() {
@@ -302,12 +299,15 @@ const WorkerProcess* WorkerPool::standby() const {
 
 WorkerPool::Counts WorkerPool::counts() const {
   Counts counts = counts_;
-  if (!active_) return counts;
-  const wire::WorkerStatus& status = status_of(*active_);
+  if (active_) add_work_of(*active_, counts);
+  return counts;
+}
+
+void WorkerPool::add_work_of(const Worker& worker, Counts& counts) const {
+  const wire::WorkerStatus& status = status_of(worker);
   counts.steps += status.steps.load(std::memory_order_relaxed);
   counts.step_ns += status.step_ns.load(std::memory_order_relaxed);
   counts.said_tokens += status.said_tokens.load(std::memory_order_relaxed);
-  return counts;
 }
 
 void WorkerPool::end_all() {

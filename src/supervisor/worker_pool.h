@@ -21,8 +21,6 @@ namespace ovenbird {
 class WorkerEvents {
  public:
   virtual ~WorkerEvents() = default;
-  /// A worker has the arena from now on; it knows of no session.
-  virtual void on_active() = 0;
   virtual void on_turn_done(uint32_t slot) = 0;
   /// The active worker is gone, or could not be started. `slot`: the one it was stepping; kNoSlot.
   /// `moves_on`: the next one is on another device, which may do what this one could not.
@@ -74,7 +72,6 @@ class WorkerPool {
   /// Says that turns have got on since the last death: deaths after it are not in a row.
   void note_progress() { fruitless_deaths_ = 0; }
   uint32_t fruitless_deaths() const { return fruitless_deaths_; }
-  bool is_exhausted() const { return is_exhausted_; }
 
   /// With the worker that lives.
   Counts counts() const;
@@ -87,7 +84,6 @@ class WorkerPool {
     std::unique_ptr<WorkerProcess> process;
     bool is_ready = false;
     bool is_active = false;
-    bool is_standby = false;  // was started as one
     std::optional<Error> failure;
     Time started{};
   };
@@ -107,6 +103,7 @@ class WorkerPool {
   void exhaust();
   wire::WorkerStatus& status_of(const Worker& worker) const;
   Error failure_of(Worker& worker) const;
+  void add_work_of(const Worker& worker, Counts& counts) const;
 
   const SupervisorOptions& options_;
   const std::string plan_;

@@ -193,16 +193,6 @@ class Worker {
   bool is_stopped_ = false;
 };
 
-/// Forgets what the worker did that had this status before.
-void begin(wire::WorkerStatus& status) {
-  for (std::atomic<uint64_t>* number :
-       {&status.steps, &status.slowest_step_ns, &status.step_ns, &status.said_tokens}) {
-    number->store(0, std::memory_order_relaxed);
-  }
-  status.slot.store(wire::kNoSlot, std::memory_order_relaxed);
-  enter(status, wire::Phase::kStarting);
-}
-
 Status send_ready(MessageSocket& supervisor, const std::string& device, const std::string& recipe) {
   wire::Ready ready;
   wire::put_text(device, ready.device);
@@ -243,7 +233,7 @@ Status run_worker(const Bundle& bundle, const WorkerOptions& options, MessageSoc
   if (!fits) return refuse(fits.error());
 
   wire::WorkerStatus& status = arena->worker(options.index);
-  begin(status);
+  enter(status, wire::Phase::kStarting);
   const EngineOptions notes = with_notes(options.engine, supervisor);
   Result<OpenedEngine> opened = open_engine(bundle, notes);
   if (!opened) return refuse(opened.error());
