@@ -17,9 +17,7 @@ enum class WorkerMessage : uint32_t {
   // The supervisor says.       body          descriptors
   kActivate = 1,             // -             -               the arena is yours now
   kAttach = 2,               // Attach        the record; perhaps a socket to give notice by
-  kDetach = 3,               // Slot          -               forget the slot's session
   kTurn = 4,                 // Slot          -               look at the record
-  kStop = 5,                 // -             -               end after the step under way
 
   // The worker says.           body          tail
   kReady = 101,              // Ready         -               graphs are compiled

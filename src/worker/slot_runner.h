@@ -52,9 +52,6 @@ class SlotRunner {
   /// session's next turn computes it again.
   Status attach(AttachedSession session);
 
-  /// Forgets the session.
-  void detach();
-
   bool is_attached() const { return session_.has_value(); }
 
   /// Whether there is something to step.
@@ -69,6 +66,7 @@ class SlotRunner {
   Result<Outcome> step(std::span<const std::unique_ptr<SlotRunner>> others);
 
  private:
+  void detach();
   const wire::Record& record() const { return session_->record; }
   std::optional<SlotMemory> slot_memory() const;
   Status make_plan_over(std::span<float> logits);

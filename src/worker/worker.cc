@@ -75,10 +75,10 @@ class Worker {
     }
   }
 
-  /// Until the supervisor says so, or has gone.
+  /// Until the supervisor has gone.
   Status run() {
     enter(status_, wire::Phase::kIdle);
-    while (!is_stopped_) {
+    while (true) {
       const std::optional<uint32_t> slot = share_.next();
       Result<std::optional<wire::Message>> message =
           slot ? supervisor_.receive() : supervisor_.receive_within(-1);
@@ -92,7 +92,6 @@ class Worker {
       }
       if (!done) return done;
     }
-    return ok();
   }
 
   /// The slot of the step that failed.
@@ -105,16 +104,8 @@ class Worker {
         return activate();
       case WorkerMessage::kAttach:
         return attach(std::move(message));
-      case WorkerMessage::kDetach:
-        return with_slot(message, [this](uint32_t slot) {
-          share_.end(slot);
-          runners_[slot]->detach();
-        });
       case WorkerMessage::kTurn:
-        return with_slot(message, [this](uint32_t slot) { look_at(slot); });
-      case WorkerMessage::kStop:
-        is_stopped_ = true;
-        return ok();
+        return turn(message);
       default:
         return fail(Code::kInternal,
                     "worker: a message of type " + std::to_string(message.header.type) + " came");
@@ -132,12 +123,11 @@ class Worker {
     return ok();
   }
 
-  template <typename Do>
-  Status with_slot(const wire::Message& message, Do act) {
+  Status turn(const wire::Message& message) {
     const Result<wire::Slot> body = message.body<wire::Slot>();
     if (!body) return Failure{body.error()};
     if (body->slot >= runners_.size() || !lock_) return wrong_slot(body->slot);
-    act(body->slot);
+    look_at(body->slot);
     return ok();
   }
 
@@ -190,7 +180,6 @@ class Worker {
   FairShare share_;
   std::vector<std::unique_ptr<SlotRunner>> runners_;
   FileDescriptor lock_{-1};  // held: activated
-  bool is_stopped_ = false;
 };
 
 Status send_ready(MessageSocket& supervisor, const std::string& device, const std::string& recipe) {

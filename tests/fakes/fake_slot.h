@@ -35,13 +35,13 @@ class FakeSlot {
   FakeSlot(const FakeProcess& process, uint32_t slot) : process_(process), slot_(slot) {}
 
   void attach(SharedMemory memory, const wire::Record& record, wire::MessageSocket notice);
-  void detach();
   bool has_turn() const { return record_ && record_->is_turn_under_way(); }
 
   /// One step, published as a worker does. True: the turn is over.
   bool step(std::span<const std::unique_ptr<FakeSlot>> others);
 
  private:
+  void detach();
   void begin_turn(std::span<const std::unique_ptr<FakeSlot>> others);
   void share_prefix(std::span<const std::unique_ptr<FakeSlot>> others);
   uint32_t common_prefix(std::span<const int32_t> prompt) const;

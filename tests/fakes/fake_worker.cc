@@ -101,7 +101,7 @@ class FakeWorker {
     send_ready();
     reach("ready", wire::kNoSlot);
     enter(process_->status, wire::Phase::kIdle);
-    while (!is_stopped_) {
+    while (true) {
       FakeSlot* next = next_slot();
       Result<std::optional<wire::Message>> message =
           next ? supervisor_.receive() : supervisor_.receive_within(-1);
@@ -112,7 +112,6 @@ class FakeWorker {
         step();
       }
     }
-    return 0;
   }
 
  private:
@@ -218,13 +217,8 @@ class FakeWorker {
         return activate();
       case WorkerMessage::kAttach:
         return attach(std::move(message));
-      case WorkerMessage::kDetach:
-        return slots_[slot_of(message)]->detach();
       case WorkerMessage::kTurn:
         static_cast<void>(slot_of(message));  // every record is looked at before every step
-        return;
-      case WorkerMessage::kStop:
-        is_stopped_ = true;
         return;
       default:
         refuse("a message of type " + std::to_string(message.header.type), wire::kNoSlot);
@@ -269,7 +263,6 @@ class FakeWorker {
   FileDescriptor lock_{-1};  // held: activated
   uint32_t next_ = 0;
   uint32_t last_ = 0;
-  bool is_stopped_ = false;
 };
 
 }  // namespace

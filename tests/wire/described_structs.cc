@@ -201,8 +201,7 @@ std::map<std::string, uint64_t> client_messages() {
 
 std::map<std::string, uint64_t> worker_messages() {
   return {OVENBIRD_MESSAGE(WorkerMessage, kActivate), OVENBIRD_MESSAGE(WorkerMessage, kAttach),
-          OVENBIRD_MESSAGE(WorkerMessage, kDetach),   OVENBIRD_MESSAGE(WorkerMessage, kTurn),
-          OVENBIRD_MESSAGE(WorkerMessage, kStop),     OVENBIRD_MESSAGE(WorkerMessage, kReady),
+          OVENBIRD_MESSAGE(WorkerMessage, kTurn),     OVENBIRD_MESSAGE(WorkerMessage, kReady),
           OVENBIRD_MESSAGE(WorkerMessage, kNote),     OVENBIRD_MESSAGE(WorkerMessage, kTurnDone),
           OVENBIRD_MESSAGE(WorkerMessage, kFailed)};
 }
