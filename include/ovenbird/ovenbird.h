@@ -364,8 +364,10 @@ typedef struct ovenbird_answer {
 OVENBIRD_API ovenbird_status ovenbird_get_answer(ovenbird_session* session,
                                                  ovenbird_answer* answer);
 
-/// A session of its own with the same conversation. Blocks for the supervisor's answer. Errors:
-/// as ovenbird_open(); OVENBIRD_INVALID_ARGUMENT (a turn is under way).
+/// A session of its own with the same conversation. What was computed of that is copied when the
+/// fork's first turn begins, if both then have a slot, and else computed again. Blocks for the
+/// supervisor's answer. Errors: as ovenbird_open(); OVENBIRD_INVALID_ARGUMENT (a turn is under
+/// way).
 OVENBIRD_API ovenbird_status ovenbird_fork(ovenbird_session* session,
                                            const ovenbird_session_options* options,
                                            ovenbird_session** fork);

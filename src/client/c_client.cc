@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -10,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/message_text.h"
 #include "client/c_handles.h"
 #include "client/c_structs.h"
 #include "wire/fixed_text.h"
@@ -20,7 +20,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-thread_local std::string last_error;
+// As long as the longest line, and its zero.
+thread_local std::array<char, 1024> last_error;
 
 constexpr milliseconds kReadyLook{20};
 
@@ -162,9 +163,25 @@ Status chat(ModelClient& model, const ovenbird_message* messages, size_t count,
 
 }  // namespace
 
-ovenbird_status failed(const Error& error) {
-  last_error = one_line(error.message);
-  return static_cast<ovenbird_status>(error.code) + 1;
+Result<std::vector<int32_t>> tokens_of(ModelClient& model, const char* text, size_t text_bytes,
+                                       uint32_t flags) {
+  constexpr uint32_t kKnownFlags = OVENBIRD_TEXT_BEGINS | OVENBIRD_TEXT_TRUSTED;
+  if ((flags & ~kKnownFlags) != 0) {
+    return fail(Code::kInvalidArgument, "tokenize: a flag is set that this release does not know");
+  }
+  if (!text && text_bytes != 0) return null_argument();
+  const Result<ModelText>& reader = model.text();
+  if (!reader) return Failure{reader.error()};
+  const size_t bytes = text_bytes == OVENBIRD_TO_ZERO ? std::strlen(text) : text_bytes;
+  return reader->tokenize({text, bytes}, {.begins = (flags & OVENBIRD_TEXT_BEGINS) != 0,
+                                          .is_trusted = (flags & OVENBIRD_TEXT_TRUSTED) != 0});
+}
+
+ovenbird_status failed(Code code, std::string_view line) noexcept {
+  const size_t bytes = std::min(line.size(), last_error.size() - 1);
+  std::copy_n(line.data(), bytes, last_error.data());
+  last_error[bytes] = 0;
+  return static_cast<ovenbird_status>(code) + 1;
 }
 
 }  // namespace ovenbird::client
@@ -174,7 +191,7 @@ using ovenbird::Failure;
 using ovenbird::Result;
 using ovenbird::Status;
 
-const char* ovenbird_last_error(void) { return last_error.c_str(); }
+const char* ovenbird_last_error(void) { return last_error.data(); }
 
 void ovenbird_free(void* memory) { std::free(memory); }
 
@@ -219,13 +236,8 @@ ovenbird_status ovenbird_get_statistics(ovenbird_client* client, ovenbird_statis
 ovenbird_status ovenbird_tokenize(ovenbird_client* client, const char* text, size_t text_bytes,
                                   uint32_t flags, int32_t** tokens, size_t* count) {
   return guarded([&]() -> Status {
-    if (!client || !text || !tokens || !count) return null_argument();
-    const Result<ModelText>& model = client->model->text();
-    if (!model) return Failure{model.error()};
-    const size_t bytes = text_bytes == OVENBIRD_TO_ZERO ? std::strlen(text) : text_bytes;
-    const Result<std::vector<int32_t>> ids =
-        model->tokenize({text, bytes}, {.begins = (flags & OVENBIRD_TEXT_BEGINS) != 0,
-                                        .is_trusted = (flags & OVENBIRD_TEXT_TRUSTED) != 0});
+    if (!client || !tokens || !count) return null_argument();
+    const Result<std::vector<int32_t>> ids = tokens_of(*client->model, text, text_bytes, flags);
     if (!ids) return Failure{ids.error()};
     return hand_out(ids->data(), ids->size(), tokens, count);
   });

@@ -54,8 +54,12 @@ Result<AnswerHow> read_answer(const ovenbird_generate_options* options,
   }
   AnswerHow how{.ignore_end = known->ignore_end != 0};
   for (size_t i = 0; i < known->bias_count; ++i) {
-    sampling.logit_bias[known->biases[i].token] = known->biases[i].value;
-    how.biases.push_back({known->biases[i].token, known->biases[i].value});
+    const ovenbird_logit_bias& bias = known->biases[i];
+    if (!sampling.logit_bias.emplace(bias.token, bias.value).second) {
+      return fail(Code::kInvalidArgument,
+                  "generate: token " + std::to_string(bias.token) + " has two biases");
+    }
+    how.biases.push_back({bias.token, bias.value});
   }
   const Status valid = sampling.validate(session.record().shape().vocabulary);
   if (!valid) return fail_in("generate", valid.error());
@@ -72,6 +76,8 @@ Result<AnswerHow> read_answer(const ovenbird_generate_options* options,
 }
 
 Status give(ovenbird_session& handle, milliseconds time, ovenbird_piece* place) {
+  // Before anything is taken out of the session that could not be given.
+  if (Status may_be_written = check_place(place); !may_be_written) return may_be_written;
   Result<ClientSession::Piece> next = handle.session->next(time);
   handle.piece = next ? std::move(*next) : ClientSession::Piece{.end = ClientSession::End::kFailed};
   const ClientSession::Piece& piece = handle.piece;
@@ -157,15 +163,10 @@ void ovenbird_session_close(ovenbird_session* session) { delete session; }
 ovenbird_status ovenbird_feed_text(ovenbird_session* session, const char* text, size_t text_bytes,
                                    uint32_t flags) {
   return changed(session, [&](Conversation& conversation) -> Status {
-    if (!text) return null_argument();
-    const Result<ModelText>& model = session->session->client().text();
-    if (!model) return Failure{model.error()};
-    const size_t bytes = text_bytes == OVENBIRD_TO_ZERO ? std::strlen(text) : text_bytes;
     const Result<std::vector<int32_t>> ids =
-        model->tokenize({text, bytes}, {.begins = (flags & OVENBIRD_TEXT_BEGINS) != 0,
-                                        .is_trusted = (flags & OVENBIRD_TEXT_TRUSTED) != 0});
+        tokens_of(session->session->client(), text, text_bytes, flags);
     if (!ids) return Failure{ids.error()};
-    return conversation.feed(*ids);
+    return conversation.feed_text(*ids);
   });
 }
 

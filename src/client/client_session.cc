@@ -2,6 +2,7 @@
 #include "client/client_session.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/futex.h"
@@ -15,7 +16,8 @@ using std::chrono::milliseconds;
 using wire::ClientMessage;
 
 constexpr milliseconds kLook{100};      // how soon it is seen that a supervisor has gone
-constexpr milliseconds kSendAgain{10};  // while a message waits to be sent
+constexpr milliseconds kSendAgain{10};  // while a message waits to be sent, or to be read
+constexpr std::chrono::seconds kHandOverTime{10};
 
 wire::Open body_of(const OpenHow& how) {
   return {.flags = (how.logits ? wire::kWithLogits : 0u) | (how.pollable ? wire::kWithNotice : 0u),
@@ -66,7 +68,7 @@ Result<std::unique_ptr<ClientSession>> ClientSession::load(std::shared_ptr<Model
   const wire::Record& record = (*session)->record();
   const auto held = record.tokens().first(record.point().tokens);
   const std::vector<int32_t> tokens(held.begin(), held.end());
-  if (Status fed = (*session)->conversation_.feed(tokens); !fed) return Failure{fed.error()};
+  if (Status fed = (*session)->conversation_.feed_text(tokens); !fed) return Failure{fed.error()};
   (*session)->conversation_.stands();
   return session;
 }
@@ -82,8 +84,12 @@ Status ClientSession::generate(const AnswerHow& how) {
   if (!idle) return Failure{idle.error()};
   const Result<ModelText>& text = client_->text();
   if (!text) return Failure{text.error()};
+  using Position = StreamDecoder::Position;
   Result<AnswerStream> stream =
-      AnswerStream::create({.tokenizer = text->tokenizer(), .stops = how.stops});
+      AnswerStream::create({.tokenizer = text->tokenizer(),
+                            .stops = how.stops,
+                            .position = conversation_.ends_in_text() ? Position::kAfterOtherText
+                                                                     : Position::kStartOfText});
   if (!stream) return fail_in("generate", stream.error());
   stream_.emplace(std::move(*stream));
   const std::span<const int32_t> no_ids;
@@ -99,6 +105,7 @@ Status ClientSession::begin(const TurnToAsk& turn) {
   const uint32_t number = record().header().orders.turn_asked.load(std::memory_order_acquire) + 1;
   TurnToAsk numbered = turn;
   numbered.ask.number = number;
+  if (std::exchange(is_new_fork_, false)) numbered.ask.flags |= wire::kSharePrefix;
   const auto tokens = std::span(conversation_.tokens());
   const size_t standing = conversation_.standing();
   letters_ = letters_to_ask(link_->session, standing, tokens.subspan(standing), numbered);
@@ -106,7 +113,7 @@ Status ClientSession::begin(const TurnToAsk& turn) {
   sent_in_ = 0;
   seen_ = static_cast<uint32_t>(tokens.size());
   prompt_tokens_ = tokens.size();
-  said_tokens_ = 0;
+  given_tokens_ = 0;
   end_ = End::kNone;
   error_.reset();
   cancel_wanted_ = false;
@@ -135,17 +142,21 @@ bool ClientSession::send_letters(uint32_t generation) {
     }
     ++letters_sent_;
   }
-  if (!cancel_wanted_ || cancel_sent_) return true;
+  if (cancel_wanted_ && !cancel_sent_) cancel_sent_ = send_cancel();
+  return cancel_sent_ || !cancel_wanted_;
+}
+
+bool ClientSession::send_cancel() {
   const Letter letter =
       Letter::of(ClientMessage::kCancel, link_->session, wire::Cancel{.turn = turn_number_});
-  cancel_sent_ = client_->connection().tell(*link_, letter) == Connection::Sent::kYes;
-  return cancel_sent_;
+  return client_->connection().tell(*link_, letter) == Connection::Sent::kYes;
 }
 
 /// Takes in everything that is new. Does not wait.
 void ClientSession::advance() {
-  if (!has_turn()) return;
+  // Also without a turn: what makes the descriptor readable is to be taken away.
   const Connection::View view = client_->connection().look(*link_);
+  if (!has_turn()) return;
   send_letters(view.generation);
   // In this order: what is said before the end is there once the end is.
   const wire::RecordHeader& header = record().header();
@@ -156,11 +167,11 @@ void ClientSession::advance() {
     conversation_.stands();
     take_said(record().point().tokens);
   }
+  if (!has_turn()) return;
   if (is_done) {
     result_ = header.result;
     const auto finish = static_cast<wire::Finish>(result_.finish);
     if (finish == wire::Finish::kFailed) return end_turn(End::kFailed, wire::error_of(result_));
-    if (stream_ && stream_->stopped_by()) return end_turn(End::kStop);
     const bool is_known = finish > wire::Finish::kNone && finish < wire::Finish::kFailed;
     return end_turn(is_known ? static_cast<End>(finish) : End::kCancelled);
   }
@@ -171,31 +182,36 @@ void ClientSession::advance() {
 void ClientSession::take_said(uint32_t tokens) {
   if (tokens <= seen_ || !stream_) return;
   const auto now = Clock::now();
-  if (said_tokens_ == 0) first_token_ = now;
+  if (seen_ == prompt_tokens_) first_token_ = now;
   last_token_ = now;
   // Copied once: what is checked is what is used.
   const auto said = record().tokens().subspan(seen_, tokens - seen_);
   const std::vector<int32_t> copy(said.begin(), said.end());
-  said_tokens_ += copy.size();
   seen_ = tokens;
+  const auto vocabulary = static_cast<int32_t>(record().shape().vocabulary);
+  for (const int32_t id : copy) {
+    if (id >= 0 && id < vocabulary) continue;
+    return end_turn(End::kFailed, Error{Code::kCorrupt, "next: token " + std::to_string(id) +
+                                                            " was said, which the model has not"});
+  }
   stream_->add(copy);
   if (stream_->stopped_by()) cancel();
 }
 
 void ClientSession::end_turn(End end, std::optional<Error> error) {
   if (stream_) stream_->finish();
-  end_ = end;
-  error_ = std::move(error);
+  // What comes after a stop string belongs to no answer, be it a failure.
+  const bool has_stopped = stream_ && stream_->stopped_by();
+  end_ = has_stopped ? End::kStop : end;
+  error_ = has_stopped ? std::nullopt : std::move(error);
   letters_.clear();
 }
 
 void ClientSession::cancel() {
   if (turn_number_ == 0) return;
   cancel_wanted_ = true;
-  const Letter letter =
-      Letter::of(ClientMessage::kCancel, link_->session, wire::Cancel{.turn = turn_number_});
-  // Should it not arrive, advance() sends it again.
-  static_cast<void>(client_->connection().tell(*link_, letter));
+  // Another thread's may not arrive, and is not noted: advance() sends it, perhaps once more.
+  static_cast<void>(send_cancel());
 }
 
 void ClientSession::sleep(uint32_t wake, Clock::time_point until) {
@@ -214,7 +230,10 @@ void ClientSession::sleep(uint32_t wake, Clock::time_point until) {
 }
 
 Result<ClientSession::Piece> ClientSession::next(milliseconds time) {
-  if (!had_turn()) return fail(Code::kInvalidArgument, "next: there was no turn yet");
+  if (!had_turn()) {
+    advance();
+    return fail(Code::kInvalidArgument, "next: there was no turn yet");
+  }
   const Clock::time_point until = time.count() < 0 ? Clock::time_point::max() : Clock::now() + time;
   Piece piece;
   while (true) {
@@ -225,7 +244,8 @@ Result<ClientSession::Piece> ClientSession::next(milliseconds time) {
     if (is_new || end_ != End::kNone || Clock::now() >= until) break;
     sleep(wake, until);
   }
-  if (Status fed = conversation_.feed(piece.what.tokens); !fed) return Failure{fed.error()};
+  if (Status fed = conversation_.feed_text(piece.what.tokens); !fed) return Failure{fed.error()};
+  given_tokens_ += piece.what.tokens.size();
   // They are the record's own: but not where a stop string took some of them away.
   if (!piece.what.tokens.empty()) conversation_.stands();
   if (end_ == End::kFailed && piece.what.tokens.empty() && piece.what.text.empty()) {
@@ -253,13 +273,14 @@ Status ClientSession::compute(uint32_t logit_rows) {
 }
 
 ClientSession::Counts ClientSession::counts() const {
-  Counts counts{.result = result_, .prompt_tokens = prompt_tokens_, .said_tokens = said_tokens_};
-  if (said_tokens_ == 0) return counts;
+  Counts counts{.result = result_, .prompt_tokens = prompt_tokens_, .said_tokens = given_tokens_};
+  const uint64_t computed_tokens = seen_ - prompt_tokens_;
+  if (computed_tokens == 0) return counts;
   counts.first_token_ms = ms_between(began_, first_token_);
   const double rest_ms =
       ms_between(first_token_, last_token_) - static_cast<double>(result_.compile_ns) / 1e6;
-  if (said_tokens_ > 1 && rest_ms > 0) {
-    counts.tokens_per_second = static_cast<double>(said_tokens_ - 1) * 1000 / rest_ms;
+  if (computed_tokens > 1 && rest_ms > 0) {
+    counts.tokens_per_second = static_cast<double>(computed_tokens - 1) * 1000 / rest_ms;
   }
   return counts;
 }
@@ -270,24 +291,38 @@ Result<std::unique_ptr<ClientSession>> ClientSession::fork(const OpenHow& how) {
   Result<std::unique_ptr<ClientSession>> child =
       opened(client_, Letter::of(ClientMessage::kFork, link_->session, body_of(how)), how);
   if (!child) return child;
-  Conversation& conversation = (*child)->conversation_;
-  if (Status fed = conversation.feed(conversation_.tokens()); !fed) return Failure{fed.error()};
-  conversation.set_standing(conversation_.standing());
-  return child;
+  (*child)->is_new_fork_ = true;
+  const Status fed = (*child)->conversation_.feed_all_of(conversation_);
+  return fed ? std::move(child) : Failure{fed.error()};
 }
 
-/// Brings the record's tokens up to date. Blocks while there is no room to send.
+bool ClientSession::is_handed_over() const {
+  const std::span tokens(conversation_.tokens());
+  return record().point().tokens == tokens.size() &&
+         std::ranges::equal(record().tokens().first(tokens.size()), tokens);
+}
+
+/// Brings the record's tokens up to date. Blocks until they stand there, which a supervisor that
+/// comes after this one will see.
 Status ClientSession::hand_over() {
-  const auto tokens = std::span(conversation_.tokens());
+  Connection& connection = client_->connection();
+  const std::span tokens(conversation_.tokens());
   const size_t standing = conversation_.standing();
-  if (standing == tokens.size() && record().point().tokens == tokens.size()) return ok();
-  client_->connection().begin_turn(*link_);
-  for (const Letter& letter : letters_to_feed(link_->session, standing, tokens.subspan(standing))) {
-    const Clock::time_point until = Clock::now() + kLook * 100;
-    while (client_->connection().tell(*link_, letter) != Connection::Sent::kYes) {
-      if (const auto lost = client_->connection().look(*link_).lost) return Failure{*lost};
-      if (Clock::now() > until) return fail(Code::kIo, "save: the supervisor does not listen");
-      client_->connection().wait(kSendAgain);
+  const std::vector<Letter> letters =
+      letters_to_feed(link_->session, standing, tokens.subspan(standing));
+  const Clock::time_point until = Clock::now() + kHandOverTime;
+  connection.begin_turn(*link_);
+  size_t sent = 0;
+  for (uint32_t sent_in = 0; !is_handed_over(); connection.wait(kSendAgain)) {
+    const Connection::View view = connection.look(*link_);
+    if (view.lost) return Failure{*view.lost};
+    if (view.refused) return Failure{*view.refused};
+    if (Clock::now() > until)
+      return fail(Code::kInterrupted, "save: the supervisor does not listen");
+    if (std::exchange(sent_in, view.generation) != view.generation) sent = 0;
+    while (sent < letters.size() &&
+           connection.tell(*link_, letters[sent]) == Connection::Sent::kYes) {
+      ++sent;
     }
   }
   conversation_.stands();

@@ -97,7 +97,8 @@ class ClientSession {
 
   /// Errors: kInvalidArgument (a turn is under way), those of open().
   Result<std::unique_ptr<ClientSession>> fork(const OpenHow& how);
-  /// Errors: kInvalidArgument, those of Connection::ask() and write_session_file().
+  /// Errors: kInvalidArgument, what the supervisor refused, kInterrupted,
+  /// those of Connection::ask() and write_session_file().
   Status save(const std::filesystem::path& path);
 
  private:
@@ -108,16 +109,19 @@ class ClientSession {
 
   Status begin(const TurnToAsk& turn);
   bool send_letters(uint32_t generation);
+  bool send_cancel();
   void advance();
   void take_said(uint32_t tokens);
   void end_turn(End end, std::optional<Error> error = std::nullopt);
   void sleep(uint32_t wake, std::chrono::steady_clock::time_point until);
+  bool is_handed_over() const;
   Status hand_over();
 
   const std::shared_ptr<ModelClient> client_;
   const std::shared_ptr<SessionLink> link_;
   const std::chrono::microseconds spin_;
   Conversation conversation_;
+  bool is_new_fork_ = false;  // its first turn copies what was computed for what it came from
 
   // Of the turn that was begun last; its number is 0 if there was none.
   std::atomic<uint32_t> turn_number_{0};
@@ -129,7 +133,7 @@ class ClientSession {
   std::optional<AnswerStream> stream_;
   uint32_t seen_ = 0;  // tokens of the record
   uint64_t prompt_tokens_ = 0;
-  uint64_t said_tokens_ = 0;
+  uint64_t given_tokens_ = 0;
   End end_ = End::kNone;
   std::optional<Error> error_;
   wire::TurnResult result_{};

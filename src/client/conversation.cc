@@ -26,8 +26,21 @@ Status Conversation::check(const char* step, size_t kept, std::span<const int32_
 }
 
 Status Conversation::feed(std::span<const int32_t> tokens) {
+  if (Status fed = feed_text(tokens); !fed) return fed;
+  text_begin_ = tokens_.size();
+  return ok();
+}
+
+Status Conversation::feed_text(std::span<const int32_t> tokens) {
   if (Status good = check("feed", tokens_.size(), tokens); !good) return good;
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  return ok();
+}
+
+Status Conversation::feed_all_of(const Conversation& other) {
+  if (Status fed = feed(other.tokens_); !fed) return fed;
+  standing_ = other.standing_;
+  text_begin_ = other.text_begin_;
   return ok();
 }
 
@@ -39,6 +52,7 @@ Status Conversation::rewind(size_t count) {
   }
   tokens_.resize(count);
   standing_ = std::min(standing_, count);
+  text_begin_ = std::min(text_begin_, count);
   return ok();
 }
 
@@ -52,9 +66,8 @@ Status Conversation::set(std::span<const int32_t> tokens) {
   tokens_.resize(same);
   tokens_.insert(tokens_.end(), rest.begin(), rest.end());
   standing_ = std::min(standing_, same);
+  text_begin_ = tokens_.size();
   return ok();
 }
-
-void Conversation::set_standing(size_t count) { standing_ = std::min(count, tokens_.size()); }
 
 }  // namespace ovenbird::client

@@ -18,6 +18,10 @@ class Conversation {
   /// Errors: kInvalidArgument (an id beyond the vocabulary, more tokens than there is room for);
   /// nothing has changed then.
   Status feed(std::span<const int32_t> tokens);
+  /// The same with tokens of plain text or of an answer, which the next answer goes on with.
+  Status feed_text(std::span<const int32_t> tokens);
+  /// An empty one becomes what the other is.
+  Status feed_all_of(const Conversation& other);
 
   /// Keeps the first `count`. Errors: kInvalidArgument (there are fewer).
   Status rewind(size_t count);
@@ -26,10 +30,12 @@ class Conversation {
   Status set(std::span<const int32_t> tokens);
 
   const std::vector<int32_t>& tokens() const { return tokens_; }
+  /// Whether what follows goes on with a text. Of tokens that were not called text nobody knows:
+  /// they are those of a chat, where an answer begins one.
+  bool ends_in_text() const { return text_begin_ < tokens_.size(); }
 
   /// The first so many stand in the record in the same way.
   size_t standing() const { return standing_; }
-  void set_standing(size_t count);
   void stands() { standing_ = tokens_.size(); }
 
  private:
@@ -39,6 +45,7 @@ class Conversation {
   uint32_t tokens_max_;
   std::vector<int32_t> tokens_;
   size_t standing_ = 0;
+  size_t text_begin_ = 0;  // from there on it is text
 };
 
 }  // namespace ovenbird::client

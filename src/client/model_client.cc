@@ -33,7 +33,13 @@ Result<std::shared_ptr<ModelClient>> ModelClient::connect(const std::string& soc
 
 const Result<ModelText>& ModelClient::text() {
   const std::lock_guard lock(text_mutex_);
-  if (!text_) text_.emplace(ModelText::open(connection_->bundle()));
+  if (text_) return *text_;
+  text_.emplace(ModelText::open(connection_->bundle()));
+  if (*text_ && (*text_)->digest() != connection_->welcome().model) {
+    text_.emplace(fail(Code::kCorrupt, "open tokenizer of " + connection_->bundle() +
+                                           ": the bundle is another one than is being served; "
+                                           "start the supervisor anew"));
+  }
   return *text_;
 }
 

@@ -25,7 +25,8 @@ class ModelClient {
 
   Connection& connection() { return *connection_; }
 
-  /// Read when it is first asked for. Errors: those of ModelText::open(); the same ever after.
+  /// Read when it is first asked for. Errors: those of ModelText::open(), kCorrupt (another
+  /// bundle lies there now); the same ever after.
   const Result<ModelText>& text();
 
   /// Blocks for the supervisor's answer. Errors: those of Connection::ask().

@@ -215,6 +215,12 @@ Status check(const SupervisorOptions& options) {
   if (options.session_tokens < 1 || options.session_tokens > limits::kSessionTokensMax) {
     return wrong("session_tokens", limits::kSessionTokensMax);
   }
+  if (::access(options.engine.c_str(), X_OK) != 0) {
+    return fail(Code::kNotFound, "engine " + in_quotes(options.engine) + ": " +
+                                     std::strerror(errno) +
+                                     "; install ovenbird-engine beside ovenbird, or name it in "
+                                     "OVENBIRD_ENGINE");
+  }
   return ok();
 }
 

@@ -18,7 +18,8 @@ class Supervisor {
   /// Opens the bundle, takes or takes over the arena, and listens. Workers are started by run(),
   /// whose thread's children they are: they end with it. What comes before that waits. Errors:
   /// those of Bundle::open; kInvalidArgument (no such plan, device, or a number out of range),
-  /// kBusy (another supervisor serves this socket), kIo (shared memory).
+  /// kNotFound (no such engine), kBusy (another supervisor serves this socket), kIo (shared
+  /// memory).
   static Result<std::unique_ptr<Supervisor>> start(SupervisorOptions options);
 
   virtual ~Supervisor() = default;

@@ -1,5 +1,7 @@
 // Devices that fail: the next one takes over where the last one was, or clients are told why none
 // can.
+#include <filesystem>
+
 #include <doctest/doctest.h>
 
 #include "supervisor/supervisor_bench.h"
@@ -163,13 +165,32 @@ TEST_CASE("workers that never start on the last device: turns fail with the reas
   }
 }
 
-TEST_CASE("without the engine's program turns fail and say how to get it") {
+TEST_CASE("without the engine's program nothing starts, and it is said how to get it") {
   const FakeBundle bundle;
   SupervisorOptions options = on_all_devices(bundle);
   options.engine = bundle.file("nothing");
-  const Outcome outcome = outcome_of(options, "", {.tokens = kPrompt});
-  CHECK(outcome.finish == wire::Finish::kFailed);
-  CHECK_MESSAGE(outcome.error.message.find("nothing") != std::string::npos, outcome.error.message);
+  const auto refused = Supervisor::start(options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::kNotFound);
+  CHECK_MESSAGE(refused.error().message.find("nothing") != std::string::npos,
+                refused.error().message);
+  CHECK(refused.error().message.find("OVENBIRD_ENGINE") != std::string::npos);
+}
+
+TEST_CASE("the engine's program goes away: turns fail and name it") {
+  const FakeBundle bundle;
+  SupervisorOptions options = fake_options(bundle);
+  const std::string engine = bundle.file("engine");
+  std::filesystem::create_symlink(options.engine, engine);
+  options.engine = engine;
+  const Orders orders("kill at step=2");
+  Served served(options);
+  RawSession session = served.client.open();
+  served.client.statistics();  // the first worker has been started
+  std::filesystem::remove(engine);
+  served.client.run(session, {.tokens = kPrompt});
+  CHECK(session.finish() == wire::Finish::kFailed);
+  CHECK_MESSAGE(session.error().message.find(engine) != std::string::npos, session.error().message);
 }
 
 TEST_CASE("a standby takes over at once, and another one is made") {
