@@ -114,11 +114,14 @@ class Killer {
     uint32_t in_vain = 0;
     uint64_t seen = progress_.load();
     while (killed < kills_left && (killed == 0 || !stop.load())) {
-      std::this_thread::sleep_for(std::chrono::microseconds(random_() % 400'000));
-      // A session that gets nowhere three times in a row is given up for poisoned, rightly.
-      while (in_vain >= 1 && progress_.load() == seen && !stop.load()) {
-        std::this_thread::sleep_for(milliseconds(1));
+      if (random_() % 2 == 0) {
+        sleep_at_most(milliseconds(400));  // any moment, often while a process starts
+      } else {
+        wait_for_progress(seen + 1 + random_() % 24, stop);
+        sleep_at_most(milliseconds(15));  // any moment of a step
       }
+      // A session that gets nowhere three times in a row is given up for poisoned, rightly.
+      if (in_vain >= 1) wait_for_progress(seen + 1, stop);
       if (!kill_once()) continue;
       in_vain = progress_.load() == seen ? in_vain + 1 : 0;
       seen = progress_.load();
@@ -130,6 +133,14 @@ class Killer {
   uint64_t kills() const { return kills_; }
 
  private:
+  void sleep_at_most(std::chrono::microseconds time) {
+    std::this_thread::sleep_for(std::chrono::microseconds(random_() % time.count()));
+  }
+
+  void wait_for_progress(uint64_t wanted, const std::atomic<bool>& stop) const {
+    while (progress_.load() < wanted && !stop.load()) std::this_thread::sleep_for(milliseconds(1));
+  }
+
   bool kill_once() {
     if (daemon_) {
       daemon_->kill_and_restart();
