@@ -9,10 +9,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
-#include "fakes/fake_orders.h"
 #include "fakes/fake_text.h"
 
 namespace ovenbird {
@@ -20,21 +18,7 @@ namespace {
 
 constexpr uint32_t kVocabulary = 64;  // of the example bundle
 
-/// Where fake workers look for orders: set before any thread is there.
-struct OrdersFile {
-  OrdersFile() { ::setenv(kFakeOrdersVariable, path.c_str(), 1); }
-  ~OrdersFile() { std::filesystem::remove(path); }
-  const std::string path = (std::filesystem::temp_directory_path() /
-                            ("ovenbird-client-orders-" + std::to_string(::getpid())))
-                               .string();
-};
-
-const OrdersFile orders_file;
-
 }  // namespace
-
-Orders::Orders(const std::string& lines) { std::ofstream(orders_file.path) << lines; }
-Orders::~Orders() { std::filesystem::remove(orders_file.path); }
 
 Client start_client(StartOptions options) {
   options.engine = OVENBIRD_FAKE_WORKER;

@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include "fakes/orders.h"
 #include "ovenbird/client.hpp"
 
 namespace ovenbird {
@@ -24,15 +25,6 @@ T taken(Result<T> result) {
 inline void must(const Status& status) {
   if (!status) FAIL(status.error().message);
 }
-
-/// What workers that start from now on do wrong: see fakes/fake_orders.h. Until it is gone.
-class Orders {
- public:
-  explicit Orders(const std::string& lines);
-  ~Orders();
-  Orders(const Orders&) = delete;
-  Orders& operator=(const Orders&) = delete;
-};
 
 /// A supervisor in this process.
 Client start_client(StartOptions options = {});

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "ovenbird/result.hpp"
 
 namespace ovenbird {
 
@@ -62,6 +63,36 @@ class InputBytes {
  private:
   std::span<const uint8_t> rest_;
 };
+
+/// Opens memory as a `Shared` (a Record, an Arena) and lets `use` read it. As `kind` says: any
+/// bytes; a good one, scribbled on while it is open; or scribbled on, or cut, before it is opened.
+template <typename Shared, typename Shape, typename Use>
+void open_shared(InputBytes& input, uint8_t kind, const Shape& shape, size_t bytes, Use use) {
+  enum Kind { kAnyBytes, kScribbledWhileOpen, kScribbledBefore, kCut };
+  const auto chosen = static_cast<Kind>(kind % 4);
+  const SharedBytes memory(chosen == kAnyBytes ? input.next<uint16_t>()
+                                               : bytes - (chosen == kCut ? 1 : 0));
+  const std::span<std::byte> place = memory.bytes();
+  if (chosen == kAnyBytes) {
+    const auto raw = input.take(place.size());
+    if (!raw.empty()) std::memcpy(place.data(), raw.data(), raw.size());
+  } else {
+    const SharedBytes whole(bytes);
+    Shared::create(whole.bytes(), shape);
+    std::memcpy(place.data(), whole.bytes().data(), place.size());
+  }
+  if (chosen == kScribbledWhileOpen) {
+    const Shared shared = *Shared::open(place);
+    input.scribble_on(place);
+    return use(shared, place);
+  }
+  input.scribble_on(place);
+  const Result<Shared> shared = Shared::open(place);
+  if (shared) return use(*shared, place);
+  OVENBIRD_CHECK(!shared.error().message.empty());
+  OVENBIRD_CHECK(shared.error().code == Code::kCorrupt ||
+                 shared.error().code == Code::kUnsupported);
+}
 
 /// Whether `part` lies within `whole`.
 template <typename Value>

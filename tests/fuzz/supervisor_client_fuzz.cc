@@ -16,7 +16,8 @@
 
 #include "base/futex.h"
 #include "base/shared_memory.h"
-#include "bundle/bundle_writer.h"
+
+#include "fakes/fake_bundle.h"
 #include "fakes/fake_text.h"
 #include "hostile_client.h"
 #include "supervisor/supervisor.h"
@@ -24,42 +25,16 @@
 namespace ovenbird {
 namespace {
 
-constexpr uint32_t kVocabulary = 1000;
+constexpr uint32_t kVocabulary = kFakeVocabulary;
 constexpr uint32_t kContext = 64;
 constexpr uint32_t kSlots = 2;
 constexpr auto kLong = std::chrono::seconds(60);  // a turn that takes longer is none
-
-Manifest fake_manifest() {
-  Manifest manifest;
-  manifest.baked_by = "a fuzzer";
-  manifest.target = Target::kCpu;
-  manifest.model = {.architecture = "llama",
-                    .layers = 2,
-                    .hidden = 16,
-                    .heads = 2,
-                    .kv_heads = 2,
-                    .head_dim = 8,
-                    .vocabulary = kVocabulary,
-                    .context = kContext,
-                    .rope_frequencies = {1.0, 0.5, 0.25, 0.125},
-                    .bos_ids = {1},
-                    .eos_ids = {2}};
-  manifest.graphs = {{.file = "openvino_model.xml", .plan = "window", .width = 64},
-                     {.file = "step_w8.xml", .plan = "cached", .width = 8, .past = kContext}};
-  return manifest;
-}
 
 /// Over a bundle that is gone once it has been opened: the fake worker looks at none.
 SupervisorThread start_supervisor() {
   std::string folder = (std::filesystem::temp_directory_path() / "ovenbird-XXXXXX").string();
   OVENBIRD_CHECK(::mkdtemp(folder.data()) != nullptr);
-  Result<BundleWriter> writer = BundleWriter::create(folder + "/bundle", false);
-  OVENBIRD_CHECK(writer && writer->add_whole(kWeightsName, "weights"));
-  const Manifest manifest = fake_manifest();
-  for (const GraphInfo& graph : manifest.graphs) {
-    OVENBIRD_CHECK(writer->add_whole(graph.file, "<net/>").has_value());
-  }
-  OVENBIRD_CHECK(writer->commit(manifest).has_value());
+  OVENBIRD_CHECK(write_fake_bundle(folder + "/bundle", kContext).has_value());
   SupervisorOptions options{.bundle = folder + "/bundle", .engine = OVENBIRD_FAKE_WORKER};
   options.device = "CPU";
   options.slots = kSlots;

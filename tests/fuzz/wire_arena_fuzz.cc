@@ -40,29 +40,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                    .tensor_bytes = input.next<uint16_t>() % 5000u};
   shape.scratch_bytes = shape.tensor_bytes / 2;
   const size_t bytes = Arena::bytes_for(shape);
-  const SharedBytes memory(kind % 4 == 0 ? input.next<uint16_t>() : bytes - kind % 4 / 3);
-  if (kind % 4 != 0) {
-    const SharedBytes whole(bytes);
-    Arena::create(whole.bytes(), shape);
-    std::memcpy(memory.bytes().data(), whole.bytes().data(), memory.bytes().size());
-  }
-  if (kind % 4 == 1) {
-    const Arena arena = *Arena::open(memory.bytes());
-    OVENBIRD_CHECK(arena.shape() == shape);
-    input.scribble_on(memory.bytes());
-    use(arena, memory.bytes());
-    return 0;
-  }
-  const auto raw = input.take(kind % 4 == 0 ? memory.bytes().size() : 0);
-  if (!raw.empty()) std::memcpy(memory.bytes().data(), raw.data(), raw.size());
-  input.scribble_on(memory.bytes());
-  const Result<Arena> arena = Arena::open(memory.bytes());
-  if (arena) {
-    use(*arena, memory.bytes());
-  } else {
-    OVENBIRD_CHECK(!arena.error().message.empty());
-    OVENBIRD_CHECK(arena.error().code == Code::kCorrupt ||
-                   arena.error().code == Code::kUnsupported);
-  }
+  open_shared<Arena>(input, kind, shape, bytes, use);
   return 0;
 }

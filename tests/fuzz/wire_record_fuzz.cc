@@ -43,28 +43,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                             .tokens_max = 1 + input.next<uint16_t>() % 3000u,
                             .logit_rows = input.next<uint8_t>() % 5u};
   const size_t bytes = Record::bytes_for(shape.tokens_max, shape.logit_rows, shape.vocabulary);
-  const SharedBytes memory(kind % 4 == 0 ? input.next<uint16_t>() : bytes - kind % 4 / 3);
-  if (kind % 4 != 0) {
-    const SharedBytes whole(bytes);
-    Record::create(whole.bytes(), shape);
-    std::memcpy(memory.bytes().data(), whole.bytes().data(), memory.bytes().size());
-  }
-  if (kind % 4 == 1) {
-    const Record record = *Record::open(memory.bytes());
-    input.scribble_on(memory.bytes());
-    use(record, memory.bytes());
-    return 0;
-  }
-  const auto raw = input.take(kind % 4 == 0 ? memory.bytes().size() : 0);
-  if (!raw.empty()) std::memcpy(memory.bytes().data(), raw.data(), raw.size());
-  input.scribble_on(memory.bytes());
-  const Result<Record> record = Record::open(memory.bytes());
-  if (record) {
-    use(*record, memory.bytes());
-  } else {
-    OVENBIRD_CHECK(!record.error().message.empty());
-    OVENBIRD_CHECK(record.error().code == Code::kCorrupt ||
-                   record.error().code == Code::kUnsupported);
-  }
+  open_shared<Record>(input, kind, shape, bytes, use);
   return 0;
 }

@@ -10,8 +10,6 @@
 #include <random>
 
 #include "base/futex.h"
-#include "bundle/bundle_writer.h"
-#include "fakes/fake_orders.h"
 #include "supervisor/arena_names.h"
 #include "wire/arena.h"
 
@@ -21,43 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kLong = std::chrono::seconds(120);  // nothing is waited for longer
-
-Manifest fake_manifest() {
-  Manifest manifest;
-  manifest.baked_by = "a test";
-  manifest.target = Target::kCpu;
-  manifest.model = {.architecture = "llama",
-                    .layers = 2,
-                    .hidden = 16,
-                    .heads = 2,
-                    .kv_heads = 2,
-                    .head_dim = 8,
-                    .vocabulary = kVocabulary,
-                    .context = kRows,
-                    .rope_frequencies = {1.0, 0.5, 0.25, 0.125},
-                    .bos_ids = {1},
-                    .eos_ids = {2}};
-  manifest.graphs = {{.file = "openvino_model.xml", .plan = "window", .width = 64},
-                     {.file = "step_w8.xml", .plan = "cached", .width = 8, .past = kRows}};
-  return manifest;
-}
-
-/// Where fake workers look for orders: set before any thread is there, the same for all tests.
-struct OrdersFile {
-  OrdersFile() { ::setenv(kFakeOrdersVariable, path.c_str(), 1); }
-  ~OrdersFile() {
-    std::error_code ignored;
-    fs::remove_all(fs::path(path).parent_path(), ignored);
-  }
-
-  static std::string make() {
-    std::string pattern = (fs::temp_directory_path() / "ovenbird-XXXXXX").string();
-    return std::string(::mkdtemp(pattern.data())) + "/orders";
-  }
-  const std::string path = make();
-};
-
-const OrdersFile orders_file;
 
 template <typename T>
 T taken(Result<T> result) {
@@ -81,12 +42,8 @@ void wait_while(const wire::Record& record, Condition is_not_yet) {
 }  // namespace
 
 FakeBundle::FakeBundle() {
-  Result<BundleWriter> writer = BundleWriter::create(path(), false);
-  REQUIRE(writer);
-  REQUIRE(writer->add_whole(kWeightsName, "weights"));
-  const Manifest manifest = fake_manifest();
-  for (const GraphInfo& graph : manifest.graphs) REQUIRE(writer->add_whole(graph.file, "<net/>"));
-  REQUIRE(writer->commit(manifest));
+  const Status written = write_fake_bundle(path(), kRows);
+  if (!written) FAIL(written.error().message);
 }
 
 FakeBundle::~FakeBundle() {
@@ -109,21 +66,6 @@ std::vector<std::string> FakeBundle::shared_names() const {
   }
   return names;
 }
-
-Orders::Orders(const std::string& lines) {
-  std::ofstream file(orders_file.path, std::ios::trunc);
-  file << lines << "\n";
-  REQUIRE(file.flush().good());
-}
-
-Orders::~Orders() {
-  const fs::path folder = fs::path(orders_file.path).parent_path();
-  for (const auto& entry : fs::directory_iterator(folder)) fs::remove(entry.path());
-}
-
-bool Orders::is_obeyed() { return fs::exists(orders_file.path + ".0.0"); }
-
-void Orders::let_go_on() { std::ofstream(orders_file.path + ".go").flush(); }
 
 SupervisorOptions fake_options(const FakeBundle& bundle) {
   SupervisorOptions options{.bundle = bundle.path(), .engine = OVENBIRD_FAKE_WORKER};

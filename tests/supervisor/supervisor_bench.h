@@ -11,7 +11,9 @@
 #include <doctest/doctest.h>
 
 #include "base/shared_memory.h"
+#include "fakes/fake_bundle.h"
 #include "fakes/fake_text.h"
+#include "fakes/orders.h"
 #include "supervisor/supervisor.h"
 #include "support/temporary_directory.h"
 #include "wire/client_protocol.h"
@@ -21,7 +23,7 @@ namespace ovenbird {
 
 using Ids = std::vector<int32_t>;
 
-inline constexpr uint32_t kVocabulary = 1000;
+inline constexpr uint32_t kVocabulary = kFakeVocabulary;
 inline constexpr uint32_t kRows = 256;  // of a slot
 
 /// A bundle in a directory that is gone at the end. Its graphs are no graphs.
@@ -41,22 +43,6 @@ class FakeBundle {
  private:
   TemporaryDirectory directory_;
   mutable std::set<std::string> digits_;  // of arenas that have been seen
-};
-
-/// What workers that start from now on do wrong: see fakes/fake_orders.h. Until it is gone.
-class Orders {
- public:
-  explicit Orders(const std::string& lines);
-  ~Orders();
-
-  /// Whether a process has begun to do what the first line says, which has `times`.
-  static bool is_obeyed();
-
-  /// Lets processes go on that wait.
-  static void let_go_on();
-
-  Orders(const Orders&) = delete;
-  Orders& operator=(const Orders&) = delete;
 };
 
 /// Of the fake worker on the CPU. Nothing is found to be hung that only waits for a processor.
