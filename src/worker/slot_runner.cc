@@ -174,6 +174,7 @@ void SlotRunner::take_best_prefix(std::span<const std::unique_ptr<SlotRunner>> o
   if (!best) return;
   // From here on the slot holds nothing that the record could speak of.
   record().set_point({.tokens = record().point().tokens, .computed = 0});
+  plan_->keep(0);
   plan_->take_prefix(*best->plan_, most);
 }
 

@@ -221,6 +221,30 @@ TEST_CASE("a prompt that begins like another slot's is not computed again") {
   CHECK(worker.engine.faults().empty());
 }
 
+TEST_CASE("a session that has some of the prefix takes more of it from another one") {
+  const Manifest manifest = toy_manifest({});
+  const GraphSet set = graph_set(manifest, "cached CPU balanced");
+  SharedBytes bytes(manifest, set.plan, 2);
+  ToyWorker worker(manifest, set, bytes.arena);
+  const Ids prompt = prompt_ids(300, 5);
+  const Ids beginning(prompt.begin(), prompt.begin() + 100);
+  ToySession first(manifest, 0);
+  ToySession second(manifest, 0);
+  REQUIRE(worker.runners[0]->attach(first.attached()));
+  REQUIRE(worker.runners[1]->attach(second.attached()));
+  first.ask(0, prompt, turn_of(0));
+  run_turn(worker, 0);
+  second.ask(0, beginning, turn_of(0));
+  run_turn(worker, 1);
+
+  wire::Turn turn = turn_of(8);
+  turn.flags = wire::kSharePrefix;
+  second.ask(100, {prompt.begin() + 100, prompt.end()}, turn);
+  run_turn(worker, 1);
+  CHECK(second.record().header().result.reused_tokens == 299);
+  CHECK(second.tokens() == undisturbed(manifest, set, prompt, turn_of(8)));
+}
+
 TEST_CASE("tokens that another session was fed and has not computed are no prefix") {
   const Manifest manifest = toy_manifest({});
   const GraphSet set = graph_set(manifest, "cached CPU balanced");
