@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <csignal>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -75,6 +76,7 @@ Holdings holdings_of(uint32_t process) {
 }
 
 constexpr uint32_t kAnswerTokens = 24;
+constexpr std::chrono::seconds kUntilClosed{1};  // nobody waits for what he closes
 
 GenerateOptions answer_options(uint32_t tokens) {
   return {.tokens_max = tokens, .ignore_end = true};
@@ -195,33 +197,28 @@ int be_a_victim(const std::string& socket) {
   return 0;
 }
 
-int soak(const SoakOptions& options) {
-  const std::string socket = options.text("--socket", "");
-  Client client = taken(Client::connect(socket), "connect");
-  const ovenbird_facts facts = taken(client.facts(), "facts");
-  std::vector<Question> questions;
-  std::mt19937_64 random(options.number("--seed", 1));
+/// Asks each question once while nobody else is there.
+std::vector<Question> undisturbed(Client& client, uint32_t vocabulary, std::mt19937_64& random) {
   Counts counts;
-  {
-    Session session = taken(client.open(), "open");
-    for (const size_t tokens : {4u, 12u, 30u, 60u, 140u}) {
-      Question question;
-      for (size_t i = 0; i < tokens; ++i) {
-        question.prompt.push_back(static_cast<int32_t>(random() % facts.vocabulary));
-      }
-      static_cast<void>(session.set_conversation(question.prompt));
-      question.expected = *said(session, kAnswerTokens, counts);
-      questions.push_back(question);
+  std::vector<Question> questions;
+  Session session = taken(client.open(), "open");
+  for (const size_t tokens : {4u, 12u, 30u, 60u, 140u}) {
+    Question question;
+    for (size_t i = 0; i < tokens; ++i) {
+      question.prompt.push_back(static_cast<int32_t>(random() % vocabulary));
     }
+    static_cast<void>(session.set_conversation(question.prompt));
+    question.expected = *said(session, kAnswerTokens, counts);
+    questions.push_back(question);
   }
-  std::atomic<bool> stop{false};
-  std::vector<std::thread> threads;
-  for (uint64_t index = 0; index < options.number("--sessions", 64); ++index) {
-    threads.emplace_back([&, index] { Member(client, questions, counts, 1000 + index).run(stop); });
-  }
-  const auto begin = Clock::now();
-  const auto until = begin + std::chrono::seconds(options.number("--seconds", 600));
-  const auto warm = begin + (until - begin) / 10;
+  return questions;
+}
+
+/// Kills workers and clients until it is time. What the supervisor held when it was warm.
+Holdings disturb(const std::string& socket, Client& client, Clock::time_point until,
+                 std::mt19937_64& random, Counts& counts) {
+  const uint32_t supervisor = taken(client.facts(), "facts").supervisor;
+  const auto warm = Clock::now() + (until - Clock::now()) / 10;
   std::optional<Holdings> before;
   while (Clock::now() < until) {
     std::this_thread::sleep_for(milliseconds(random() % 3000));
@@ -232,27 +229,53 @@ int soak(const SoakOptions& options) {
       ::kill(static_cast<pid_t>(statistics->worker), SIGKILL);
       counts.kills.fetch_add(1);
     }
-    if (!before && Clock::now() > warm) before = holdings_of(facts.supervisor);
+    if (!before && Clock::now() > warm) before = holdings_of(supervisor);
   }
+  return before.value_or(holdings_of(supervisor));
+}
+
+void print(const Counts& counts, uint64_t own_deaths) {
+  const auto number = [](uint64_t count) { return static_cast<unsigned long long>(count); };
+  std::printf(
+      "%llu answers, %llu wrong, %llu cancelled, %llu forks, %llu busy, %llu workers killed, "
+      "%llu died by themselves, %llu clients killed\n",
+      number(counts.answers), number(counts.wrong), number(counts.cancelled), number(counts.forks),
+      number(counts.busy), number(counts.kills), number(own_deaths), number(counts.deaths));
+}
+
+int soak(const SoakOptions& options) {
+  const std::string socket = options.text("--socket", "");
+  Client client = taken(Client::connect(socket), "connect");
+  const ovenbird_facts facts = taken(client.facts(), "facts");
+  std::mt19937_64 random(options.number("--seed", 1));
+  const std::vector<Question> questions = undisturbed(client, facts.vocabulary, random);
+  const uint64_t restarts_before = taken(client.statistics(), "statistics").restarts;
+  const Holdings rest_before = holdings_of(facts.supervisor);
+  Counts counts;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (uint64_t index = 0; index < options.number("--sessions", 64); ++index) {
+    threads.emplace_back([&, index] { Member(client, questions, counts, 1000 + index).run(stop); });
+  }
+  const auto until = Clock::now() + std::chrono::seconds(options.number("--seconds", 600));
+  const Holdings before = disturb(socket, client, until, random, counts);
   stop.store(true);
   const Holdings after = holdings_of(facts.supervisor);
   for (std::thread& thread : threads) thread.join();
-  if (!before) before = after;
-  std::printf(
-      "%llu answers, %llu wrong, %llu cancelled, %llu forks, %llu busy, %llu workers "
-      "killed, %llu clients killed\n",
-      static_cast<unsigned long long>(counts.answers),
-      static_cast<unsigned long long>(counts.wrong),
-      static_cast<unsigned long long>(counts.cancelled),
-      static_cast<unsigned long long>(counts.forks), static_cast<unsigned long long>(counts.busy),
-      static_cast<unsigned long long>(counts.kills),
-      static_cast<unsigned long long>(counts.deaths));
-  std::printf(
-      "supervisor: descriptors %zu -> %zu, shared objects %zu -> %zu, private memory "
-      "%.1f -> %.1f MiB\n",
-      before->descriptors, after.descriptors, before->objects, after.objects, before->resident_mib,
-      after.resident_mib);
-  return counts.wrong.load() == 0 ? 0 : 1;
+  std::this_thread::sleep_for(kUntilClosed);
+  const Holdings rest_after = holdings_of(facts.supervisor);
+  // Other deaths than those that were ordered are a worker's own fault, however well they end.
+  const uint64_t restarts = taken(client.statistics(), "statistics").restarts - restarts_before;
+  const uint64_t own_deaths = restarts - std::min<uint64_t>(restarts, counts.kills);
+  print(counts, own_deaths);
+  std::printf("supervisor at rest: descriptors %zu -> %zu, shared objects %zu -> %zu; ",
+              rest_before.descriptors, rest_after.descriptors, rest_before.objects,
+              rest_after.objects);
+  std::printf("in the crowd: private memory %.1f -> %.1f MiB\n", before.resident_mib,
+              after.resident_mib);
+  const bool has_grown =
+      rest_after.descriptors > rest_before.descriptors || rest_after.objects > rest_before.objects;
+  return counts.wrong == 0 && own_deaths == 0 && !has_grown ? 0 : 1;
 }
 
 }  // namespace
