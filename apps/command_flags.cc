@@ -134,7 +134,7 @@ void add_run_choice(CLI::App& app, RunChoice& choice) {
       ->group(group);
   app.add_flag_callback(
          "--no-fallback", [&choice] { choice.fallback = false; },
-         "If the device does not work, end instead of taking the next")
+         "This device or none: if it cannot be used, end")
       ->group(group);
   add_words<std::string>(app, "--recipe", choice.recipe,
                          {{{"lean", "lean"}, {"balanced", "balanced"}, {"fast", "fast"}}},

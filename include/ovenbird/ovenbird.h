@@ -75,7 +75,7 @@ typedef struct ovenbird_client ovenbird_client;
 
 typedef struct ovenbird_start_options {
   uint32_t bytes;
-  uint32_t no_fallback;     // 1: the first device that fails is the last one tried
+  uint32_t no_fallback;     // 1: this device or none; a worker that dies is replaced on it
   const char* engine;       // path of ovenbird-engine; null: $OVENBIRD_ENGINE, or beside the
                             // program, or in ../bin as seen from this library
   const char* device;       // where to begin: "NPU", "GPU", "CPU"; null: all, in this order

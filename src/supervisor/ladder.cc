@@ -11,9 +11,9 @@ bool is_for_good(Code code) { return code == Code::kNoDevice || code == Code::kC
 }  // namespace
 
 Ladder::Ladder(std::vector<std::string> devices, bool fallback, const CrashBudget& budget)
-    : fallback_(fallback), budget_(budget) {
+    : budget_(budget) {
   for (std::string& device : devices) rungs_.push_back({.device = std::move(device)});
-  if (!fallback_) rungs_.resize(1);
+  if (!fallback) rungs_.resize(1);
 }
 
 bool Ladder::is_over_budget(Rung& rung, Time now) const {
@@ -37,6 +37,22 @@ std::optional<std::string> Ladder::device(Time now) {
   return last_resort;
 }
 
+std::optional<std::string> Ladder::above(const std::string& device, Time now) {
+  for (Rung& rung : rungs_) {
+    if (rung.device == device) break;
+    if (rung.why_unusable.empty() && !is_over_budget(rung, now)) return rung.device;
+  }
+  return std::nullopt;
+}
+
+bool Ladder::is_above(const std::string& device, const std::string& other) const {
+  for (const Rung& rung : rungs_) {
+    if (rung.device == other) return false;
+    if (rung.device == device) return true;
+  }
+  return false;
+}
+
 void Ladder::found(const std::string& device) {
   for (Rung& rung : rungs_) {
     if (rung.device == device) return;
@@ -58,7 +74,7 @@ void Ladder::died(const std::string& device, const Error& error, Time now) {
     if (rung.device != device) continue;
     rung.last_error = error.message;
     rung.last_change = now;
-    if (is_for_good(error.code) || !fallback_) {
+    if (is_for_good(error.code)) {
       rung.why_unusable = error.message;
     } else if (error.code == Code::kOutOfMemory) {
       rung.deaths.assign(budget_.deaths, now);  // at once again it would lack as much

@@ -24,6 +24,10 @@ class Ladder {
   /// Where the next worker is to be started; none: no device can be used any more.
   std::optional<std::string> device(Time now);
 
+  /// The best device above this one that may be used, now that deaths have been forgiven; none.
+  std::optional<std::string> above(const std::string& device, Time now);
+  bool is_above(const std::string& device, const std::string& other) const;
+
   /// A worker that was to find a device by itself has found this one: those before it cannot be
   /// used.
   void found(const std::string& device);
@@ -52,7 +56,6 @@ class Ladder {
   bool is_over_budget(Rung& rung, Time now) const;
 
   std::vector<Rung> rungs_;
-  bool fallback_;
   CrashBudget budget_;
 };
 

@@ -66,9 +66,12 @@ void WorkerPool::look(Time now) {
   if (standby_ && standby_->process->has_ended()) bury_standby(now);
   if (active_ && active_->process->has_ended()) bury_active(now);
   if (active_ && !active_->is_ready && standby_ && standby_->is_ready) std::swap(active_, standby_);
+  climb(now);
   if (!active_ && !is_exhausted_) start_active(now);
   if (active_ && active_->is_ready && !active_->is_active) activate(*active_);
-  if (options_.standby && !standby_ && active()) start_standby(now);
+  if (options_.standby && !standby_ && active()) {
+    start_standby(ladder_.below(active_->process->device()), now);
+  }
 }
 
 milliseconds WorkerPool::next_look() const {
@@ -210,9 +213,29 @@ void WorkerPool::could_not_start(const Error& why, Time now) {
   events_.on_death({.why = why});
 }
 
-void WorkerPool::start_standby(Time now) {
+/// Goes back to a better device once its deaths have been forgiven, and a worker on it is ready: so
+/// a device that is still broken disturbs nobody.
+void WorkerPool::climb(Time now) {
+  if (!active() || (standby_ && !standby_->is_ready)) return;
+  const std::string& device = active_->process->device();
+  if (standby_ && ladder_.is_above(standby_->process->device(), device)) return retire_active();
+  const std::optional<std::string> better = ladder_.above(device, now);
+  if (standby_ && (better ? standby_->process->device() != *better : !options_.standby)) {
+    standby_.reset();
+  }
+  if (better && !standby_) start_standby(*better, now);
+}
+
+/// The standby is to take over.
+void WorkerPool::retire_active() {
+  add_work_of(*active_, counts_);
+  active_.reset();
+  events_.on_death({.why = {Code::kInterrupted, "a better device can be used"}, .moves_on = true});
+}
+
+void WorkerPool::start_standby(const std::string& device, Time now) {
   if (now < standby_not_before_) return;
-  Result<Worker> started = start(ladder_.below(active_->process->device()), true, now);
+  Result<Worker> started = start(device, true, now);
   if (started) {
     standby_ = std::move(*started);
   } else {
@@ -269,11 +292,13 @@ void WorkerPool::activate(Worker& worker) {
   if (!sent) return;  // it is about to end
   worker.is_active = true;
   const std::string& device = worker.process->device();
-  if (!last_device_.empty()) {
-    if (device != last_device_) ++counts_.failovers;
-    events_.on_note("going on with " + device + " after " + counts_.last_failure);
+  const std::string last = std::exchange(last_device_, device);
+  if (last.empty()) return;
+  if (ladder_.is_above(device, last)) {
+    return events_.on_note("going back to " + device + " from " + last);
   }
-  last_device_ = device;
+  if (device != last) ++counts_.failovers;
+  events_.on_note("going on with " + device + " after " + counts_.last_failure);
 }
 
 void WorkerPool::exhaust() {

@@ -96,7 +96,9 @@ class WorkerPool {
   void bury_standby(Time now);
   void start_active(Time now);
   void could_not_start(const Error& why, Time now);
-  void start_standby(Time now);
+  void start_standby(const std::string& device, Time now);
+  void climb(Time now);
+  void retire_active();
   Result<Worker> start(const std::string& device, bool standby, Time now) const;
   uint32_t free_index() const;
   void activate(Worker& worker);

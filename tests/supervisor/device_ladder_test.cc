@@ -118,6 +118,76 @@ TEST_CASE("without fallback there is no other device, and turns say what is wron
   CHECK(outcome.error.message.find("GPU") == std::string::npos);
 }
 
+TEST_CASE("without fallback a worker that dies is replaced on the same device") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.device = "NPU";
+  options.fallback = false;
+  const Ask ask{.tokens = kPrompt, .answer = 30};
+  const Outcome outcome = outcome_of(options, "kill at step=9 times=4", ask);
+  CHECK(outcome.text == expected_after({}, ask));
+  CHECK(text_of(outcome.statistics.device) == "NPU");
+  CHECK(outcome.statistics.restarts >= 3);
+}
+
+/// Asks until the device in use is this one.
+wire::Statistics statistics_on(RawClient& client, const std::string& device) {
+  wire::Statistics statistics = client.statistics();
+  while (text_of(statistics.device) != device) statistics = client.statistics();
+  return statistics;
+}
+
+TEST_CASE("a device whose deaths are forgiven is taken again, in the middle of an answer") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.crashes.window = std::chrono::milliseconds(200);
+  const Orders orders("kill at step=2 device=NPU times=3\nslow=1000");
+  Served served(options);
+  RawSession session = served.client.open();
+  const Ask ask{.tokens = kPrompt, .answer = 900};
+  served.client.begin(session, ask);
+  CHECK(statistics_on(served.client, "GPU").failovers == 1);
+  const wire::Statistics statistics = statistics_on(served.client, "NPU");
+  CHECK(session.record.is_turn_under_way());
+  CHECK(statistics.restarts == 3);
+  CHECK(statistics.failovers == 1);
+  wait_for_turn(session);
+  CHECK(session.tokens() == expected_after({}, ask));
+}
+
+TEST_CASE("after a standby has taken over, the better device comes back") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.standby = true;
+  const Orders orders("kill at step=9 device=NPU times=1\nslow=1000");
+  Served served(options);
+  RawSession session = served.client.open();
+  while (served.client.statistics().standby == 0) {
+  }
+  const Ask ask{.tokens = kPrompt, .answer = 900};
+  served.client.begin(session, ask);
+  CHECK(statistics_on(served.client, "GPU").failovers == 1);
+  CHECK(statistics_on(served.client, "NPU").restarts == 1);
+  wait_for_turn(session);
+  CHECK(session.tokens() == expected_after({}, ask));
+}
+
+TEST_CASE("a device that is still broken is tried again, and nobody notices") {
+  const FakeBundle bundle;
+  SupervisorOptions options = on_all_devices(bundle);
+  options.crashes.window = std::chrono::milliseconds(400);
+  const Orders orders("fail=8 at start device=NPU\nslow=1000");
+  Served served(options);
+  RawSession session = served.client.open();
+  const uint64_t restarts = statistics_on(served.client, "GPU").restarts;
+  const Ask ask{.tokens = kPrompt, .answer = 900};
+  served.client.run(session, ask);
+  CHECK(session.tokens() == expected_after({}, ask));
+  const wire::Statistics statistics = served.client.statistics();
+  CHECK(text_of(statistics.device) == "GPU");
+  CHECK(statistics.restarts == restarts);
+}
+
 TEST_CASE("a turn that ends every worker fails, and the supervisor goes on") {
   const FakeBundle bundle;
   SupervisorOptions options = fake_options(bundle);
@@ -197,6 +267,7 @@ TEST_CASE("a standby takes over at once, and another one is made") {
   const FakeBundle bundle;
   SupervisorOptions options = on_all_devices(bundle);
   options.standby = true;
+  options.crashes.deaths = 1;  // nobody goes back to the NPU
   const Orders orders("kill at step=7 device=NPU");
   Served served(options);
   RawSession session = served.client.open();

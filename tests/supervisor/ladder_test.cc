@@ -145,9 +145,26 @@ TEST_CASE("a device that is not on the ladder changes nothing") {
   CHECK(ladder.device(at(seconds(0))) == "GPU");
 }
 
-TEST_CASE("without fallback there is one device") {
+TEST_CASE("what may be climbed back to is better than what there is, and forgiven") {
+  Ladder ladder = ladder_of();
+  CHECK_FALSE(ladder.above("NPU", at(seconds(0))));
+  for (int death = 0; death < 3; ++death) ladder.died("NPU", kLost, at(seconds(0)));
+  CHECK(ladder.above("CPU", at(seconds(1))) == "GPU");
+  CHECK_FALSE(ladder.above("GPU", at(seconds(1))));
+  CHECK(ladder.above("GPU", at(minutes(10) + seconds(1))) == "NPU");
+  ladder.died("NPU", {Code::kNoDevice, "gone"}, at(minutes(11)));
+  CHECK_FALSE(ladder.above("GPU", at(minutes(100))));
+  CHECK(ladder.is_above("NPU", "CPU"));
+  CHECK_FALSE(ladder.is_above("CPU", "CPU"));
+  CHECK_FALSE(ladder.is_above("CPU", "GPU"));
+  CHECK_FALSE(ladder.is_above("NPU", "NPU"));
+}
+
+TEST_CASE("without fallback there is one device, and its deaths are forgiven too") {
   Ladder ladder = ladder_of(kDevices, false);
   CHECK(ladder.below("NPU") == "NPU");
+  for (int death = 0; death < 9; ++death) ladder.died("NPU", kLost, at(seconds(0)));
+  CHECK(ladder.device(at(seconds(0))) == "NPU");
   ladder.died("NPU", {Code::kNoDevice, "none"}, at(seconds(0)));
   CHECK_FALSE(ladder.device(at(seconds(0))));
 }
