@@ -15,7 +15,8 @@ struct WorkerDeadlines {
   std::chrono::milliseconds bind{600'000};       // a step that waits for a graph to be compiled
   std::chrono::milliseconds first_step{60'000};  // while there is no step to learn from
   std::chrono::milliseconds step_floor{2'000};   // no step's deadline is shorter
-  uint32_t step_factor = 10;                     // times the slowest step so far
+  std::chrono::milliseconds step_floor_of_first{10'000};  // ... of a worker's first one of a kind
+  uint32_t step_factor = 10;                              // times the slowest step so far
 };
 
 /// How many deaths a device is forgiven.

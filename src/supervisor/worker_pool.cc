@@ -129,8 +129,14 @@ nanoseconds WorkerPool::deadline_of(const Worker& worker, wire::Phase phase) con
   if (phase == wire::Phase::kStarting) return deadlines.start;
   if (phase == wire::Phase::kBinding) return deadlines.bind;
   const nanoseconds slowest(status_of(worker).slowest_step_ns.load(std::memory_order_relaxed));
-  if (slowest.count() == 0) return deadlines.first_step;
-  return std::max<nanoseconds>(deadlines.step_floor, slowest * deadlines.step_factor);
+  if (slowest.count() > 0) {
+    return std::max<nanoseconds>(deadlines.step_floor, slowest * deadlines.step_factor);
+  }
+  const nanoseconds known = slowest_known(worker);
+  if (known.count() == 0) return deadlines.first_step;
+  const auto wanted =
+      std::max<nanoseconds>(deadlines.step_floor_of_first, known * deadlines.step_factor);
+  return std::min<nanoseconds>(deadlines.first_step, wanted);
 }
 
 void WorkerPool::check_deadline(Worker& worker, Time now) {
@@ -162,7 +168,7 @@ void WorkerPool::bury_active(Time now) {
       active_->is_active ? status.slot.load(std::memory_order_relaxed) : wire::kNoSlot;
   const Error why = failure_of(*active_);
   const std::string device = active_->process->device();
-  add_work_of(*active_, counts_);
+  learn_from(*active_);
   counts_.last_failure = device + ": " + why.message;
   last_error_ = {why.code, counts_.last_failure};
   has_lost_one_ = true;
@@ -226,9 +232,22 @@ void WorkerPool::climb(Time now) {
   if (better && !standby_) start_standby(*better, now);
 }
 
+/// What outlives a worker.
+void WorkerPool::learn_from(const Worker& worker) {
+  add_work_of(worker, counts_);
+  slowest_steps_[worker.process->device()] = slowest_known(worker);
+}
+
+/// Of any kind, of this worker and of those before it on its device; 0: there was none.
+nanoseconds WorkerPool::slowest_known(const Worker& worker) const {
+  const auto before = slowest_steps_.find(worker.process->device());
+  const nanoseconds own(status_of(worker).slowest_of_all_ns.load(std::memory_order_relaxed));
+  return before == slowest_steps_.end() ? own : std::max(own, before->second);
+}
+
 /// The standby is to take over.
 void WorkerPool::retire_active() {
-  add_work_of(*active_, counts_);
+  learn_from(*active_);
   active_.reset();
   events_.on_death({.why = {Code::kInterrupted, "a better device can be used"}, .moves_on = true});
 }
@@ -260,8 +279,8 @@ Result<WorkerPool::Worker> WorkerPool::start(const std::string& device, bool sta
   if (standby) arguments.emplace_back("--standby");
   wire::WorkerStatus& status = arena_.worker(index);
   status.slot.store(wire::kNoSlot, std::memory_order_relaxed);
-  status.slowest_step_ns.store(0, std::memory_order_relaxed);
-  for (std::atomic<uint64_t>* count : {&status.steps, &status.step_ns, &status.said_tokens}) {
+  for (std::atomic<uint64_t>* count : {&status.steps, &status.step_ns, &status.said_tokens,
+                                       &status.slowest_step_ns, &status.slowest_of_all_ns}) {
     count->store(0, std::memory_order_relaxed);
   }
   status.phase.store(static_cast<uint32_t>(wire::Phase::kStarting), std::memory_order_release);

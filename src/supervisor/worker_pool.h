@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -106,6 +107,8 @@ class WorkerPool {
   wire::WorkerStatus& status_of(const Worker& worker) const;
   Error failure_of(Worker& worker) const;
   void add_work_of(const Worker& worker, Counts& counts) const;
+  void learn_from(const Worker& worker);
+  std::chrono::nanoseconds slowest_known(const Worker& worker) const;
 
   const SupervisorOptions& options_;
   const std::string plan_;
@@ -116,7 +119,8 @@ class WorkerPool {
   std::optional<Worker> active_;
   std::optional<Worker> standby_;
   std::string last_device_;
-  bool has_lost_one_ = false;              // and none has come after it
+  std::map<std::string, std::chrono::nanoseconds> slowest_steps_;  // by device
+  bool has_lost_one_ = false;                                      // and none has come after it
   Error last_error_{Code::kNoDevice, ""};  // why the last active worker ended
   std::string recipe_;
   Time start_not_before_{};

@@ -46,8 +46,9 @@ struct alignas(64) WorkerStatus {
   std::atomic<uint64_t> slowest_step_ns;  // of those like the one under way; 0: it is the first
   std::atomic<uint64_t> step_ns;          // of all steps together
   std::atomic<uint64_t> said_tokens;
-  std::atomic<uint32_t> phase;  // a Phase
-  std::atomic<uint32_t> slot;   // the one that is stepped; kNoSlot
+  std::atomic<uint32_t> phase;              // a Phase
+  std::atomic<uint32_t> slot;               // the one that is stepped; kNoSlot
+  std::atomic<uint64_t> slowest_of_all_ns;  // the slowest step of any kind
 };
 static_assert(sizeof(WorkerStatus) == 64);
 

@@ -71,6 +71,9 @@ Status WatchedEngine::step(Binding binding, StepSize size) {
   Status done = engine_->step(binding, size);
   const uint64_t took = steady_ns() - begin;
   slowest = std::max(slowest, took);
+  if (took > status_.slowest_of_all_ns.load(std::memory_order_relaxed)) {
+    status_.slowest_of_all_ns.store(took, std::memory_order_relaxed);
+  }
   add(status_.steps, 1);
   add(status_.step_ns, took);
   return done;

@@ -126,8 +126,8 @@ class FakeWorker {
     const Result<wire::Arena> arena = wire::Arena::open(memory_.bytes());
     if (!arena) refuse(arena.error().message, wire::kNoSlot);
     wire::WorkerStatus& own = arena->worker(arguments_.index);
-    for (std::atomic<uint64_t>* number :
-         {&own.steps, &own.slowest_step_ns, &own.step_ns, &own.said_tokens}) {
+    for (std::atomic<uint64_t>* number : {&own.steps, &own.slowest_step_ns, &own.slowest_of_all_ns,
+                                          &own.step_ns, &own.said_tokens}) {
       number->store(0, std::memory_order_relaxed);
     }
     own.slot.store(wire::kNoSlot, std::memory_order_relaxed);
@@ -205,6 +205,7 @@ class FakeWorker {
     status.step_ns.fetch_add(took, std::memory_order_relaxed);
     if (took > status.slowest_step_ns.load(std::memory_order_relaxed)) {
       status.slowest_step_ns.store(took, std::memory_order_relaxed);
+      status.slowest_of_all_ns.store(took, std::memory_order_relaxed);
     }
     enter(status, wire::Phase::kIdle);
     status.slot.store(wire::kNoSlot, std::memory_order_relaxed);

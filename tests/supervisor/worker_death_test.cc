@@ -182,5 +182,25 @@ TEST_CASE("a supervisor outlives the thread that started it") {
   CHECK(served->client.statistics().restarts == 0);
 }
 
+TEST_CASE("a first step that hangs is found by what is known of the workers before it") {
+  const FakeBundle bundle;
+  SupervisorOptions options = fake_options(bundle);
+  options.deadlines.step_floor = std::chrono::milliseconds(2'000);
+  options.deadlines.step_floor_of_first = std::chrono::milliseconds(200);
+  Served served(options);
+  RawSession session = served.client.open();
+  const Ask first{.tokens = some_tokens(30, 1)};
+  served.client.run(session, first);
+  const Orders orders("hang at step=1 times=1");
+  ::kill(static_cast<pid_t>(served.client.statistics().worker), SIGKILL);
+  const Ask second{.tokens = some_tokens(30, 2)};
+  served.client.run(session, second);
+  CHECK(session.tokens() == expected_after({}, second));
+  const wire::Statistics statistics = served.client.statistics();
+  CHECK(statistics.restarts == 2);
+  const std::string why = statistics.last_failure.data();
+  CHECK_MESSAGE(why.find("it may take 200 ms") != std::string::npos, why);
+}
+
 }  // namespace
 }  // namespace ovenbird

@@ -76,7 +76,7 @@ std::map<std::string, DescribedStruct> arena_structs() {
         {OVENBIRD_FIELD(WorkerStatus, phase_since_ns), OVENBIRD_FIELD(WorkerStatus, steps),
          OVENBIRD_FIELD(WorkerStatus, slowest_step_ns), OVENBIRD_FIELD(WorkerStatus, step_ns),
          OVENBIRD_FIELD(WorkerStatus, said_tokens), OVENBIRD_FIELD(WorkerStatus, phase),
-         OVENBIRD_FIELD(WorkerStatus, slot)}}},
+         OVENBIRD_FIELD(WorkerStatus, slot), OVENBIRD_FIELD(WorkerStatus, slowest_of_all_ns)}}},
       {"SessionEntry",
        {sizeof(SessionEntry),
         {OVENBIRD_FIELD(SessionEntry, session), OVENBIRD_FIELD(SessionEntry, key),
