@@ -196,6 +196,8 @@ void Connection::wait(std::unique_lock<std::mutex>& lock, Clock::time_point unti
   sleep_on(events_, until);
   lock.lock();
   has_waiter_ = false;
+  // By nobody else: who sleeps on it would sleep on. Once all is over it rings for whoever polls.
+  if (!gone_) drain(bell_);
   // Whoever waited for this thread: one of them is the next to wait on the socket.
   returned_.notify_all();
 }

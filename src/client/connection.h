@@ -125,7 +125,7 @@ class Connection {
   wire::MessageSocket socket_;
   FileDescriptor events_{-1};  // epoll: the socket, the alarm, the bell
   FileDescriptor alarm_{-1};   // a timer: time to look again
-  FileDescriptor bell_{-1};    // another thread took in what the waiting one waits for
+  FileDescriptor bell_{-1};  // another thread took in what the waiting one waits for, who drains it
   uint32_t generation_ = 0;
   uint32_t last_request_ = 0;
   uint32_t greeting_ = 0;  // the request that asks for the welcome

@@ -29,8 +29,7 @@ Error error_of_refusal(const wire::Message& message) {
 }
 
 void Connection::pump() {
-  if (gone_) return;  // the bell goes on ringing, for whoever polls
-  drain(bell_);
+  if (gone_) return;
   if (drain(alarm_)) ring_all();
   const Clock::time_point now = Clock::now();
   if (state_ == State::kAway) dial(now);

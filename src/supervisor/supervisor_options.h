@@ -24,7 +24,9 @@ struct CrashBudget {
   uint32_t deaths = 3;  // so many within `window`: the next device
   std::chrono::milliseconds window{600'000};
   std::chrono::milliseconds forgiven_after{600'000};  // quiet for so long: one death less
-  uint32_t fruitless = 5;  // deaths in a row on the last device without a token said: turns fail
+  // Deaths in a row on the last device without a token said: all turns fail. Two turns that end
+  // every worker take fewer, and fail by themselves.
+  uint32_t fruitless = 7;
   uint32_t of_session =
       3;  // deaths in a row in one session's step without progress: its turn fails
 };

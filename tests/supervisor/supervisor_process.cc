@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 
 namespace ovenbird {
 namespace {
@@ -21,7 +22,10 @@ void drain(int) { running->stop(Supervisor::Stop::kDrain); }
   int code = 1;
   {
     Result<std::unique_ptr<Supervisor>> supervisor = Supervisor::start(options);
-    if (!supervisor) ::_exit(2);
+    if (!supervisor) {
+      std::fprintf(stderr, "%s\n", supervisor.error().message.c_str());
+      ::_exit(2);
+    }
     running = supervisor->get();
     std::signal(SIGTERM, drain);
     if (::write(ready, "r", 1) == 1 && (*supervisor)->run()) code = 0;
