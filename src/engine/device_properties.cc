@@ -52,7 +52,7 @@ ov::AnyMap properties_for(const std::string& device, const EngineOptions& option
   return {ov::hint::inference_precision(ov::element::f16)};
 }
 
-ov::AnyMap folded(ov::AnyMap properties, const std::string& bank) {
+ov::AnyMap folded(ov::AnyMap properties, const std::string& bank, CacheType cache) {
   // Properties of the wrapper's own: the plugin passes them on and does not list them.
   properties["NPU_USE_NPUW"] = "YES";
   properties["NPUW_DEVICES"] = "NPU";  // else what an NPU does not take goes to the CPU in silence
@@ -60,6 +60,9 @@ ov::AnyMap folded(ov::AnyMap properties, const std::string& bank) {
   properties["NPUW_FUNCALL_FOR_ALL"] = "YES";
   properties["NPUW_DQ"] = "YES";
   properties["NPUW_WEIGHTS_BANK"] = bank;
+  // By itself it has functions give each other halves, the rows of a cache of f32 among them, and
+  // then takes no memory of f32 for these.
+  if (cache == CacheType::kF32) properties["NPUW_F16IC"] = "NO";
   return properties;
 }
 

@@ -13,7 +13,7 @@ ov::AnyMap properties_for(const std::string& device, const EngineOptions& option
 
 /// The same for an NPU whose compiler has not the memory for a whole graph: OpenVINO's wrapper
 /// (NPUW) cuts it into functions, each compiled once, and keeps the weights in one bank, which the
-/// graphs of a process share under the name `bank`.
-ov::AnyMap folded(ov::AnyMap properties, const std::string& bank);
+/// graphs of a process share under the name `bank`. `cache`: what the graph reads and gives.
+ov::AnyMap folded(ov::AnyMap properties, const std::string& bank, CacheType cache);
 
 }  // namespace ovenbird

@@ -83,7 +83,7 @@ ov::AnyMap GraphLoader::properties_of(Form form) const {
   for (const FileInfo& file : bundle_.manifest().files) {
     if (file.name == kWeightsName) bank += "_" + file.sha256;
   }
-  return folded(properties_, bank);
+  return folded(properties_, bank, bundle_.manifest().cache_type);
 }
 
 std::string GraphLoader::note() const {
