@@ -53,7 +53,8 @@ struct SlotHeader {
   std::atomic<uint32_t> move_rows;
   std::atomic<uint32_t> move_first;
   std::atomic<uint32_t> move_step;
-  std::byte unused[4096 - 4 * sizeof(uint64_t) - 3 * sizeof(uint32_t)];
+  std::atomic<uint32_t> tokens;  // of the conversation, about: a standby's hint, nothing goes by it
+  std::byte unused[4096 - 4 * sizeof(uint64_t) - 4 * sizeof(uint32_t)];
 };
 
 // Each store stands behind all that the process wrote before it and before all that it writes
@@ -85,6 +86,7 @@ static_assert(offsetof(SlotHeader, move_to) == 24);
 static_assert(offsetof(SlotHeader, move_rows) == 32);
 static_assert(offsetof(SlotHeader, move_first) == 36);
 static_assert(offsetof(SlotHeader, move_step) == 40);
+static_assert(offsetof(SlotHeader, tokens) == 44);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 static_assert(std::atomic<uint32_t>::is_always_lock_free);
 

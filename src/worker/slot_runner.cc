@@ -231,6 +231,7 @@ void SlotRunner::publish() {
   record().set_point(
       {.tokens = tokens,
        .computed = static_cast<uint32_t>(std::min<uint64_t>(plan_->tokens(), tokens))});
+  arena_.slot_header(slot_).tokens.store(tokens, std::memory_order_relaxed);
   if (writes_shared_logits_) publish_logits();
   std::atomic<uint64_t>& said_tokens = model_.status.said_tokens;
   said_tokens.store(said_tokens.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);

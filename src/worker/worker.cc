@@ -19,7 +19,7 @@
 #include "wire/worker_protocol.h"
 #include "worker/fair_share.h"
 #include "worker/slot_runner.h"
-#include "worker/warm_up.h"
+#include "worker/standby_graphs.h"
 #include "worker/watched_engine.h"
 
 namespace ovenbird {
@@ -60,6 +60,8 @@ Status check_arena(const wire::ArenaShape& shape, const Manifest& manifest,
               "arena: it was laid out for another bundle; start the supervisor anew");
 }
 
+constexpr int kFollowEveryMs = 1000;  // conversations grow by some tens of tokens meanwhile
+
 /// Text as the tail of a message.
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text).first(std::min<size_t>(text.size(), 1000)));
@@ -67,9 +69,15 @@ std::span<const std::byte> bytes_of(const std::string& text) {
 
 class Worker {
  public:
+  /// `standby`: of one that is not active yet.
   Worker(const WorkerModel& model, const wire::Arena& arena, const SharedMemory& memory,
-         wire::WorkerStatus& status, MessageSocket& supervisor)
-      : memory_(memory), status_(status), supervisor_(supervisor), share_(arena.shape().slots) {
+         std::optional<StandbyGraphs> standby, MessageSocket& supervisor)
+      : arena_(arena),
+        memory_(memory),
+        status_(model.status),
+        supervisor_(supervisor),
+        share_(arena.shape().slots),
+        standby_(std::move(standby)) {
     for (uint32_t slot = 0; slot < arena.shape().slots; ++slot) {
       runners_.push_back(std::make_unique<SlotRunner>(model, arena, slot));
     }
@@ -81,7 +89,7 @@ class Worker {
     while (true) {
       const std::optional<uint32_t> slot = share_.next();
       Result<std::optional<wire::Message>> message =
-          slot ? supervisor_.receive() : supervisor_.receive_within(-1);
+          slot ? supervisor_.receive() : supervisor_.receive_within(standby_ ? kFollowEveryMs : -1);
       if (!message)
         return message.error().code == Code::kNotFound ? ok() : Failure{message.error()};
       Status done = ok();
@@ -89,6 +97,8 @@ class Worker {
         done = take(std::move(**message));
       } else if (slot) {
         done = step(*slot);
+      } else if (standby_) {
+        standby_->follow(arena_);
       }
       if (!done) return done;
     }
@@ -116,6 +126,7 @@ class Worker {
     Result<FileDescriptor> lock = lock_arena(memory_);
     if (!lock) return Failure{lock.error()};
     lock_ = std::move(*lock);
+    standby_.reset();
     // What a worker that died has left half moved comes first: slots share the scratch for it.
     for (const std::unique_ptr<SlotRunner>& runner : runners_) {
       if (Status finished = runner->finish_move(); !finished) return finished;
@@ -174,10 +185,12 @@ class Worker {
                             wire::Slot{.slot = slot}, {}, {}, MessageSocket::Wait::kForRoom);
   }
 
+  const wire::Arena& arena_;
   const SharedMemory& memory_;
   wire::WorkerStatus& status_;
   MessageSocket& supervisor_;
   FairShare share_;
+  std::optional<StandbyGraphs> standby_;
   std::vector<std::unique_ptr<SlotRunner>> runners_;
   FileDescriptor lock_{-1};  // held: activated
 };
@@ -237,12 +250,16 @@ Status run_worker(const Bundle& bundle, const WorkerOptions& options, MessageSoc
                           .engine = engine,
                           .graphs = std::make_shared<SharedGraphs>(engine),
                           .status = status};
+  std::optional<StandbyGraphs> standby;
   if (options.standby) {
-    if (const Status warm = warm_up(model); !warm) return refuse(warm.error());
+    Result<StandbyGraphs> made = StandbyGraphs::create(model);
+    if (!made) return refuse(made.error());
+    standby = std::move(*made);
+    standby->follow(*arena);
   }
   if (Status said = send_ready(supervisor, engine.device(), options.recipe_name); !said)
     return said;
-  Worker worker(model, *arena, *memory, status, supervisor);
+  Worker worker(model, *arena, *memory, std::move(standby), supervisor);
   const Status ended = worker.run();
   if (!ended) return refuse(ended.error(), worker.slot_stepped());
   return ended;

@@ -87,7 +87,8 @@ std::map<std::string, DescribedStruct> arena_structs() {
         {OVENBIRD_FIELD(SlotHeader, layout), OVENBIRD_FIELD(SlotHeader, last_step),
          OVENBIRD_FIELD(SlotHeader, move_from), OVENBIRD_FIELD(SlotHeader, move_to),
          OVENBIRD_FIELD(SlotHeader, move_rows), OVENBIRD_FIELD(SlotHeader, move_first),
-         OVENBIRD_FIELD(SlotHeader, move_step), OVENBIRD_FIELD(SlotHeader, unused)}}},
+         OVENBIRD_FIELD(SlotHeader, move_step), OVENBIRD_FIELD(SlotHeader, tokens),
+         OVENBIRD_FIELD(SlotHeader, unused)}}},
   };
 }
 
