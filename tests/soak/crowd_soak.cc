@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "client_calls.h"
 #include "options.h"
 #include "ovenbird/client.hpp"
 
@@ -28,18 +29,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-using Ids = std::vector<int32_t>;
-
-[[noreturn]] void give_up(const std::string& what) {
-  std::fprintf(stderr, "crowd_soak: %s\n", what.c_str());
-  std::_Exit(2);
-}
-
-template <typename T>
-T taken(Result<T> result, const char* what) {
-  if (!result) give_up(std::string(what) + ": " + result.error().message);
-  return std::move(*result);
-}
 
 struct Question {
   Ids prompt;
