@@ -112,12 +112,16 @@ class Bench {
   std::mt19937 random_{1};
 };
 
+Result<Model> open(const RunChoice& choice) {
+  Result<Bundle> bundle = Bundle::open(choice.bundle);
+  if (!bundle) return Failure{bundle.error()};
+  return open_model(*std::move(bundle), choice, Purpose::kAnswer);
+}
+
 }  // namespace
 
 Status compile_here(const RunChoice& choice) {
-  Result<Bundle> bundle = Bundle::open(choice.bundle);
-  if (!bundle) return Failure{bundle.error()};
-  const Result<Model> model = open_model(*std::move(bundle), choice, Purpose::kAnswer);
+  const Result<Model> model = open(choice);
   if (!model) return Failure{model.error()};
   Result<Session> session = Session::create(*model->plan, model->vocabulary(), {});
   if (!session) return Failure{session.error()};
@@ -126,9 +130,7 @@ Status compile_here(const RunChoice& choice) {
 }
 
 Result<BenchFigures> measure_here(const RunChoice& choice) {
-  Result<Bundle> bundle = Bundle::open(choice.bundle);
-  if (!bundle) return Failure{bundle.error()};
-  const Result<Model> model = open_model(*std::move(bundle), choice, Purpose::kAnswer);
+  const Result<Model> model = open(choice);
   if (!model) return Failure{model.error()};
   Result<Session> session = Session::create(*model->plan, model->vocabulary(), {});
   if (!session) return Failure{session.error()};
