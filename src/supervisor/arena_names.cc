@@ -9,14 +9,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "wire/version.h"
 
 namespace ovenbird {
 namespace {
+
+constexpr int kLockAttempts = 20;
+constexpr std::chrono::milliseconds kLockPause{10};
 
 constexpr std::string_view kPrefix = "ovenbird-";
 constexpr std::string_view kMagic = "ovenbird";
@@ -80,16 +85,19 @@ ObjectNames list_objects() {
 }
 
 Result<FileDescriptor> take_lock_file(const std::string& path) {
-  while (true) {
+  for (int attempt = 1;; ++attempt) {
     FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return trouble(path, errno);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) {
-        return fail(Code::kBusy, "lock " + path + ": another supervisor serves this socket");
-      }
-      return trouble(path, errno);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (is_still_there(file, path)) return file;
+      continue;
     }
-    if (is_still_there(file, path)) return file;
+    if (errno != EWOULDBLOCK) return trouble(path, errno);
+    // One who starts elsewhere holds it for a moment, to see whether it is held.
+    if (attempt >= kLockAttempts) {
+      return fail(Code::kBusy, "lock " + path + ": another supervisor serves this socket");
+    }
+    std::this_thread::sleep_for(kLockPause);
   }
 }
 

@@ -7,8 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -121,6 +125,25 @@ TEST_CASE("one supervisor holds the lock") {
   CHECK(second.error().code == Code::kBusy);
   CHECK(look_at_lock_file(place.lock).is_held);
   first.remove();
+}
+
+TEST_CASE("one who only looks whether a lock is held hinders nobody who takes it") {
+  const Place place;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> lookers;
+  for (int i = 0; i < 3; ++i) {
+    lookers.emplace_back([&] {
+      while (!stop) {
+        static_cast<void>(look_at_lock_file(place.lock));
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+      }
+    });
+  }
+  int taken = 0;
+  for (int i = 0; i < 300; ++i) taken += take_lock_file(place.lock) ? 1 : 0;
+  stop = true;
+  for (std::thread& looker : lookers) looker.join();
+  CHECK(taken == 300);
 }
 
 TEST_CASE("a lock file with anything wrong in it names nothing") {
