@@ -1,6 +1,7 @@
 // Masks from the attention_mask input, with causality among the new rows added.
 #include "bake/attention_masks.h"
 
+#include <numeric>
 #include <vector>
 
 namespace ovenbird {
@@ -22,7 +23,7 @@ class MaskBuilder {
     if (shape_.has_past()) {
       masks.past_and_rest = past_and_rest();
       const ov::OutputVector parts = ops_.split(seen, 1, masks.past_and_rest);
-      masks.past = ops_.reshape(hidden_where_zero(parts[0]), {1, 1, 1, past()});
+      masks.past = past_mask(parts[0]);
       seen_new = parts[1];
     }
     if (!shape_.open_width && shape_.width == 1) return masks;
@@ -34,6 +35,7 @@ class MaskBuilder {
  private:
   int64_t width() const { return shape_.open_width ? -1 : int64_t{shape_.width}; }
   int64_t past() const { return shape_.open_past ? -1 : int64_t{shape_.past}; }
+  bool has_window() const { return inputs_.window > 0; }
 
   /// Static graphs keep their lengths as constants: an NPU takes no ShapeOf.
   Value past_and_rest() const {
@@ -45,23 +47,56 @@ class MaskBuilder {
 
   Value past_length() const {  // i64 [1]
     return make<op::Subtract>(ops_.dimension(inputs_.attention_mask, 1),
-                              ops_.dimension(inputs_.input_ids, 1));
+                              ops_.dimension(inputs_.position_ids, 1));
   }
 
   Value hidden_where_zero(const Value& seen) const {
     return make<op::Multiply>(make<op::Subtract>(ops_.number(1.0f), seen), ops_.number(kHidden));
   }
 
+  /// [W, W] or [W, P] -> [1, 1, G * W, ...]: the same for all query heads of a key head.
+  Value for_query_heads(const Value& mask) const {
+    const Value whole = make<op::Unsqueeze>(mask, ops_.integers({0, 1}));
+    if (inputs_.query_heads_per_key_head == 1) return whole;
+    return make<op::Concat>(ov::OutputVector(inputs_.query_heads_per_key_head, whole), 2);
+  }
+
+  /// 1 where a row's position is less than a window after a column's. Positions as i64: f16 cannot
+  /// tell large ones apart.
+  Value in_window(const Value& column_positions) const {  // [1, columns] -> f32 [W, columns]
+    const Value rows = make<op::Unsqueeze>(
+        make<op::Squeeze>(inputs_.position_ids, ops_.integers({0})), ops_.integers({1}));
+    const Value distance = make<op::Subtract>(rows, column_positions);
+    return to_f32(make<op::Less>(distance, ops_.integer(inputs_.window)));
+  }
+
+  Value past_mask(const Value& seen_past) const {
+    if (!has_window()) return ops_.reshape(hidden_where_zero(seen_past), {1, 1, 1, past()});
+    const Value seen = make<op::Multiply>(in_window(past_positions()), seen_past);
+    return for_query_heads(hidden_where_zero(seen));
+  }
+
+  Value past_positions() const {  // i64 [1, P]
+    if (!shape_.open_past) {
+      std::vector<int64_t> positions(shape_.past);
+      std::iota(positions.begin(), positions.end(), 0);
+      return op::Constant::create(ov::element::i64, {1, positions.size()}, positions);
+    }
+    const Value count = make<op::Squeeze>(past_length(), ops_.integers({0}));
+    const Value index = make<op::Range>(ops_.integer(0), count, ops_.integer(1), ov::element::i64);
+    return make<op::Unsqueeze>(index, ops_.integers({0}));
+  }
+
   Value fresh(const Value& seen_new) const {
     const Value before = shape_.open_width ? open_triangle(true) : static_triangle(true);
     const Value itself = shape_.open_width ? open_triangle(false) : static_triangle(false);
-    const Value allowed = make<op::Add>(make<op::Multiply>(before, seen_new), itself);  // [W, W]
-    const Value hidden =
-        make<op::Unsqueeze>(hidden_where_zero(allowed), ops_.integers({0, 1}));  // [1, 1, W, W]
-    return make<op::Concat>(ov::OutputVector(inputs_.query_heads_per_key_head, hidden), 2);
+    Value seen = make<op::Multiply>(before, seen_new);
+    if (has_window()) seen = make<op::Multiply>(seen, in_window(inputs_.position_ids));
+    return for_query_heads(hidden_where_zero(make<op::Add>(seen, itself)));
   }
 
   Value all(const AttentionMasks& masks) const {
+    if (has_window()) return make<op::Concat>(ov::OutputVector{masks.past, masks.fresh}, 3);
     const int64_t rows = width() * inputs_.query_heads_per_key_head;
     const Value columns = shape_.open_past ? past_length() : ops_.integers({past()});
     const Value shape = make<op::Concat>(ov::OutputVector{ops_.integers({1, 1, rows}), columns}, 0);
@@ -82,7 +117,8 @@ class MaskBuilder {
   }
 
   Value open_triangle(bool below) const {
-    const Value count = make<op::Squeeze>(ops_.dimension(inputs_.input_ids, 1), ops_.integers({0}));
+    const Value count =
+        make<op::Squeeze>(ops_.dimension(inputs_.position_ids, 1), ops_.integers({0}));
     const Value index = make<op::Range>(ops_.integer(0), count, ops_.integer(1), ov::element::i64);
     const Value row = make<op::Unsqueeze>(index, ops_.integers({1}));
     const Value column = make<op::Unsqueeze>(index, ops_.integers({0}));

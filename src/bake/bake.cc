@@ -8,9 +8,11 @@
 
 #include "bake/ir_writer.h"
 #include "bake/npu_check.h"
+#include "bake/rotary_ops.h"
 #include "bake/step_graph.h"
 #include "base/mapped_file.h"
 #include "bundle/config_json.h"
+#include "checkpoint/family.h"
 
 namespace ovenbird {
 namespace {
@@ -42,7 +44,7 @@ std::vector<Port> ports_of(const ov::OutputVector& values) {
   return ports;
 }
 
-/// Appends one table of [positions, head_dim / 2] row by row: contexts may be long.
+/// Appends one table of [positions, rotary_dim / 2] row by row: contexts may be long.
 template <typename Function>
 Status write_rotary_table(const char* name, const Function& function,
                           const std::vector<double>& frequencies, uint32_t positions,
@@ -64,21 +66,29 @@ Status write_rotary_table(const char* name, const Function& function,
 
 Status write_rotary_tables(const ModelConfig& config, uint32_t positions, BundleFile& file,
                            StoredWeights& stored) {
-  const std::vector<double> frequencies = rope_frequencies(config);
-  const auto cos = [](double angle) { return std::cos(angle); };
-  const auto sin = [](double angle) { return std::sin(angle); };
-  const Status done = write_rotary_table(kRopeCosName, cos, frequencies, positions, file, stored);
-  if (!done) return done;
-  return write_rotary_table(kRopeSinName, sin, frequencies, positions, file, stored);
+  for (const LayerRope kind : {LayerRope::kGlobal, LayerRope::kLocal}) {
+    if (!config.has_layer_with(kind)) continue;
+    const Rope& rope = kind == LayerRope::kLocal ? config.local_rope : config.rope;
+    const std::vector<double> frequencies = rope_frequencies(rope, config.rotary_dim);
+    const double factor = rope.attention_factor;
+    const auto cos = [=](double angle) { return factor * std::cos(angle); };
+    const auto sin = [=](double angle) { return factor * std::sin(angle); };
+    const RopeTables names = rope_tables(kind);
+    const Status done = write_rotary_table(names.cos, cos, frequencies, positions, file, stored);
+    if (!done) return done;
+    const Status last = write_rotary_table(names.sin, sin, frequencies, positions, file, stored);
+    if (!last) return last;
+  }
+  return ok();
 }
 
 /// Builds and writes every graph; fills in their inputs and outputs.
-Status write_graphs(const BakeJob& job, const StoredWeights& stored, BundleFile& weights,
-                    BundleWriter& writer, std::vector<GraphInfo>& graphs) {
+Status write_graphs(const BakeJob& job, const ModelConfig& config, const StoredWeights& stored,
+                    BundleFile& weights, BundleWriter& writer, std::vector<GraphInfo>& graphs) {
   if (Status flushed = weights.flush(); !flushed) return flushed;
   const Result<MappedFile> mapped = MappedFile::open(weights.path());
   if (!mapped) return Failure{mapped.error()};
-  const GraphSource source{.config = job.checkpoint.config(),
+  const GraphSource source{.config = config,
                            .stored = stored,
                            .weights = mapped->bytes(),
                            .cache_type = job.options.cache};
@@ -100,20 +110,36 @@ Status write_graphs(const BakeJob& job, const StoredWeights& stored, BundleFile&
   return ok();
 }
 
-ModelFacts facts_of(const Checkpoint& checkpoint) {
-  const ModelConfig& config = checkpoint.config();
-  return {.architecture = name_of(config.architecture),
-          .description = checkpoint.description(),
-          .layers = config.layers,
-          .hidden = config.hidden,
-          .heads = config.heads,
-          .kv_heads = config.kv_heads,
-          .head_dim = config.head_dim,
-          .vocabulary = config.vocabulary,
-          .context = config.context,
-          .rope_frequencies = rope_frequencies(config),
-          .bos_ids = config.bos_ids,
-          .eos_ids = config.eos_ids};
+ModelFacts facts_of(const ModelConfig& config, const std::string& description) {
+  ModelFacts facts{.architecture = name_of(config.architecture),
+                   .description = description,
+                   .layers = config.layers,
+                   .hidden = config.hidden,
+                   .heads = config.heads,
+                   .kv_heads = config.kv_heads,
+                   .head_dim = config.head_dim,
+                   .vocabulary = config.vocabulary,
+                   .context = config.context,
+                   .rope_frequencies = rope_frequencies(config.rope, config.rotary_dim),
+                   .bos_ids = config.bos_ids,
+                   .eos_ids = config.eos_ids};
+  const bool has_local = config.has_layer_with(LayerRope::kLocal);
+  if (!has_local && !config.has_layer_with(LayerRope::kNone)) return facts;
+  for (const LayerFacts& layer : config.layer_facts) facts.layer_ropes.push_back(layer.rope);
+  if (has_local) {
+    facts.local_rope_frequencies = rope_frequencies(config.local_rope, config.rotary_dim);
+  }
+  return facts;
+}
+
+/// The configuration as this bundle has it: with the rope for conversations of up to `past` tokens,
+/// and no context beyond what that rope is for.
+ModelConfig config_for(ModelConfig config, uint32_t past) {
+  config.rope = rope_for_context(config.rope, past);
+  const bool is_short =
+      config.rope.scaling == RopeScaling::kLongRope && past <= config.rope.original_context;
+  if (is_short) config.context = std::min(config.context, config.rope.original_context);
+  return config;
 }
 
 Status write_small_files(const BakeJob& job, BundleWriter& writer) {
@@ -139,8 +165,8 @@ Result<Manifest> write_bundle(const BakeJob& job) {
   WeightsWriter weights_writer(job.checkpoint, job.options, *weights, job.progress);
   Result<StoredWeights> stored = weights_writer.write();
   if (!stored) return Failure{stored.error()};
-  const ModelConfig& config = job.checkpoint.config();
-  const uint32_t past = std::min(job.options.context, config.context);
+  const uint32_t past = std::min(job.options.context, job.checkpoint.config().context);
+  const ModelConfig config = config_for(job.checkpoint.config(), past);
   const uint32_t positions = std::max(past + kChunkWidth, kWindowWidth);
   if (Status done = write_rotary_tables(config, positions, *weights, *stored); !done) {
     return Failure{done.error()};
@@ -149,10 +175,10 @@ Result<Manifest> write_bundle(const BakeJob& job) {
                                 ov::get_openvino_version().buildNumber,
                     .target = job.options.target,
                     .cache_type = job.options.cache,
-                    .model = facts_of(job.checkpoint),
+                    .model = facts_of(config, job.checkpoint.description()),
                     .graphs = planned_graphs(past),
                     .weights = weights_writer.summary()};
-  if (Status done = write_graphs(job, *stored, *weights, *writer, manifest.graphs); !done) {
+  if (Status done = write_graphs(job, config, *stored, *weights, *writer, manifest.graphs); !done) {
     return Failure{done.error()};
   }
   if (Status closed = writer->close(std::move(*weights)); !closed) return Failure{closed.error()};

@@ -9,49 +9,35 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "bake/attention_masks.h"
 #include "bake/graph_ops.h"
+#include "bake/rotary_ops.h"
+#include "bake/weight_ops.h"
 #include "bake/weights_writer.h"
-#include "base/check.h"
 
 namespace ovenbird {
 namespace {
 
-ov::element::Type element_of(StoredType type) {
-  switch (type) {
-    case StoredType::kI4:
-      return ov::element::i4;
-    case StoredType::kU4:
-      return ov::element::u4;
-    case StoredType::kI8:
-      return ov::element::i8;
-    case StoredType::kU8:
-      return ov::element::u8;
-    case StoredType::kF16:
-      return ov::element::f16;
-    case StoredType::kF32:
-      return ov::element::f32;
-  }
-  return ov::element::dynamic;
-}
-
 class StepGraphBuilder : GraphOps {
  public:
   StepGraphBuilder(const GraphSource& source, const StepShape& shape)
-      : source_(source), config_(source.config), shape_(shape) {}
+      : source_(source),
+        config_(source.config),
+        shape_(shape),
+        weights_(*this, source.stored, source.weights) {}
 
   std::shared_ptr<ov::Model> build() {
     make_inputs();
-    masks_ = make_attention_masks(*this, shape_,
-                                  {.attention_mask = mask_,
-                                   .input_ids = ids_,
-                                   .query_heads_per_key_head = config_.heads / config_.kv_heads,
-                                   .joins_keys = is_wide()});
-    make_rotation();
-    Value rows = embed();
+    make_masks();
+    for (const LayerRope rope : {LayerRope::kGlobal, LayerRope::kLocal}) {
+      if (!config_.has_layer_with(rope)) continue;
+      rotation_[rope] = make_rotation(*this, weights_, source_, rope, shape_, positions_);
+    }
+    Value rows = scale(weights_.look_up(ids_, "embedding", width()), config_.embedding_scale);
     for (uint32_t layer = 0; layer < config_.layers; ++layer) rows = decode(layer, rows);
     add_result(logits(rows), "logits");
     std::rotate(results_.begin(), results_.end() - 1, results_.end());  // logits come first
@@ -94,164 +80,132 @@ class StepGraphBuilder : GraphOps {
     positions_ = add_parameter("position_ids", ov::element::i64, {1, width_dimension()});
   }
 
-  // --- weights
-
-  Value constant(const std::string& name) const {
-    const Blob& blob = source_.stored.blobs.at(name);
-    OVENBIRD_CHECK(blob.offset + blob.bytes <= source_.weights.size());
-    // A tensor over foreign memory: the constant copies nothing.
-    const ov::Tensor view(element_of(blob.type), ov::Shape(blob.shape.begin(), blob.shape.end()),
-                          const_cast<std::byte*>(source_.weights.data() + blob.offset));
-    auto node = std::make_shared<op::Constant>(view);
-    node->set_friendly_name(name);
-    return node->output(0);
-  }
-  bool has(const std::string& name) const { return source_.stored.blobs.contains(name); }
-
-  /// The matrix as floats, [rows, padded_columns], in the form that devices recognise as compressed
-  /// weights: Convert, [Subtract], Multiply, [Reshape], [Convert].
-  Value matrix(const std::string& name) const {
-    const StoredMatrix& stored = source_.stored.matrices.at(name);
-    Value weights = constant(name + ".values");
-    if (stored.format.group == 0) return to_f32(weights);
-    const ov::element::Type scale_type = element_of(stored.format.scale_type);
-    weights = make<op::Convert>(weights, scale_type);
-    if (stored.format.has_zeros) {
-      Value zeros = constant(name + ".zeros");
-      if (zeros.get_element_type() != scale_type) zeros = make<op::Convert>(zeros, scale_type);
-      weights = make<op::Subtract>(weights, zeros);
-    }
-    weights = make<op::Multiply>(weights, constant(name + ".scales"));
-    if (stored.format.group != stored.padded_columns) {
-      weights = reshape(weights, {int64_t(stored.rows), int64_t(stored.padded_columns)});
-    }
-    return to_f32(weights);
+  /// Whether the graph reaches further than the model's window.
+  bool hides_by_window() const {
+    if (config_.window == 0) return false;
+    const bool has_bound = (!shape_.open_past || shape_.past > 0) && shape_.width > 0;
+    return !has_bound || config_.window < shape_.past + shape_.width;
   }
 
-  /// rows [1, W, columns] times the matrix, plus its bias if it has one: [1, W, matrix rows].
-  Value linear(const Value& rows, const std::string& name) const {
-    if (!source_.stored.matrices.contains(name)) return linear_in_parts(rows, name);
-    const StoredMatrix& stored = source_.stored.matrices.at(name);
-    const auto padding = int64_t(stored.padded_columns - stored.columns);
-    const Value padded = padding == 0
-                             ? rows
-                             : make<op::Pad>(rows, integers({0, 0, 0}), integers({0, 0, padding}),
-                                             number(0.0f), ov::op::PadMode::CONSTANT);
-    const Value product = make<op::MatMul>(padded, matrix(name), false, true);
-    product.get_node()->set_friendly_name(name);  // what an NPU's refusal names
-    return add_bias(product, name);
-  }
-
-  /// A group whose members' formats differ: NAME.0, NAME.1, ... side by side.
-  Value linear_in_parts(const Value& rows, const std::string& name) const {
-    ov::OutputVector parts;
-    for (int part = 0; source_.stored.matrices.contains(name + "." + std::to_string(part));
-         ++part) {
-      parts.push_back(linear(rows, name + "." + std::to_string(part)));
-    }
-    return add_bias(make<op::Concat>(parts, -1), name);
-  }
-
-  Value add_bias(const Value& rows, const std::string& name) const {
-    return has(name + "_bias") ? make<op::Add>(rows, constant(name + "_bias")) : rows;
-  }
-
-  /// Root mean square norm over the last axis: x / sqrt(mean(x^2) + epsilon) * weight. An NPU's
-  /// compiler knows these operations by their order: the sum of squares overflows f16, and is asked
-  /// to be computed in f32 (see engine/device_properties).
-  Value rms_norm(const Value& rows, const std::string& name) const {
-    const Value squares = make<op::Power>(rows, number(2.0f));
-    const Value mean = make<op::ReduceMean>(squares, integers({-1}), true);
-    const Value shifted = make<op::Add>(mean, number(config_.rms_epsilon));
-    const Value inverse = make<op::Divide>(number(1.0f), make<op::Sqrt>(shifted));
-    return make<op::Multiply>(make<op::Multiply>(rows, inverse), constant(name));
-  }
-
-  /// Looks rows up in the stored table and only then turns them into floats.
-  Value embed() const {
-    const StoredMatrix& stored = source_.stored.matrices.at("embedding");
-    const auto look_up = [&](const char* blob) {
-      return to_f32(make<op::Gather>(constant(blob), ids_, integer(0)));
+  void make_masks() {
+    const auto masks_for = [&](uint32_t window) {
+      return make_attention_masks(*this, shape_,
+                                  {.attention_mask = mask_,
+                                   .position_ids = positions_,
+                                   .query_heads_per_key_head = config_.heads / config_.kv_heads,
+                                   .joins_keys = is_wide(),
+                                   .window = window});
     };
-    Value rows = look_up("embedding.values");
-    if (stored.format.group == 0) return rows;
-    if (stored.format.has_zeros) rows = make<op::Subtract>(rows, look_up("embedding.zeros"));
-    rows = make<op::Multiply>(rows, look_up("embedding.scales"));
-    if (stored.format.group == stored.columns) return rows;
-    return reshape(rows, {1, width(), int64_t(stored.columns)});
-  }
-
-  // --- rotary positions
-
-  /// cos_, sin_: [1, 1, W, D], each half of D the same angles.
-  void make_rotation() {
-    Value cos, sin;
-    if (shape_.open_past && shape_.past == 0) {  // no bound: computed, on devices that have f32
-      const std::vector<double> exact = rope_frequencies(config_);
-      const std::vector<float> rounded(exact.begin(), exact.end());
-      const Value frequencies =
-          op::Constant::create(ov::element::f32, {1, 1, rounded.size()}, rounded);
-      const Value position =
-          make<op::Convert>(make<op::Unsqueeze>(positions_, integers({2})), ov::element::f32);
-      const Value angles = make<op::Multiply>(position, frequencies);
-      cos = make<op::Cos>(angles);
-      sin = make<op::Sin>(angles);
-    } else {
-      cos = make<op::Gather>(constant(kRopeCosName), positions_, integer(0));
-      sin = make<op::Gather>(constant(kRopeSinName), positions_, integer(0));
-    }
-    cos_ = both_halves(cos);
-    sin_ = both_halves(sin);
-  }
-
-  Value both_halves(const Value& half) const {
-    const Value whole = make<op::Concat>(ov::OutputVector{half, half}, 2);
-    return make<op::Unsqueeze>(whole, integers({1}));
-  }
-
-  Value rotate(const Value& heads) const {
-    const int64_t half = config_.head_dim / 2;
-    const ov::OutputVector halves = split(heads, 3, integers({half, half}));
-    const Value turned = make<op::Concat>(
-        ov::OutputVector{make<op::Multiply>(halves[1], number(-1.0f)), halves[0]}, 3);
-    return make<op::Add>(make<op::Multiply>(heads, cos_), make<op::Multiply>(turned, sin_));
+    masks_ = masks_for(0);
+    sliding_masks_ = hides_by_window() ? masks_for(config_.window) : masks_;
   }
 
   // --- the layers
 
-  Value decode(uint32_t layer, const Value& rows) {
-    const auto name = [&](const char* part) { return layer_name(layer, part); };
-    const Value attended = attend(layer, rms_norm(rows, name("attention_norm")));
-    const Value middle = make<op::Add>(rows, linear(attended, name("output")));
-    const Value gate_up = linear(rms_norm(middle, name("mlp_norm")), name("gate_up"));
-    const int64_t size = config_.intermediate;
-    const ov::OutputVector parts = split(gate_up, 2, integers({size, size}));
-    const Value activated = make<op::Multiply>(make<op::Swish>(parts[0]), parts[1]);
-    return make<op::Add>(middle, linear(activated, name("down")));
+  Value scale(const Value& value, float factor) const {
+    return factor == 1.0f ? value : make<op::Multiply>(value, number(factor));
   }
 
-  /// rows [1, W, hidden], normed -> [1, W, heads * D].
+  /// cap * tanh(value / cap)
+  Value soft_cap(const Value& value, float cap) const {
+    return cap == 0.0f ? value : scale(make<op::Tanh>(scale(value, 1.0f / cap)), cap);
+  }
+
+  /// The norm if the model has it, else `rows`.
+  Value norm(const Value& rows, const std::string& name) const {
+    return weights_.has(name) ? weights_.rms_norm(rows, name, config_.rms_epsilon) : rows;
+  }
+
+  Value decode(uint32_t layer, const Value& rows) {
+    const auto name = [&](const char* part) { return layer_name(layer, part); };
+    const auto add = [&](const Value& to, const Value& branch, const char* post_norm) {
+      return make<op::Add>(to, scale(norm(branch, name(post_norm)), config_.residual_scale));
+    };
+    const Value attended = attend(layer, norm(rows, name("attention_norm")));
+    const Value middle = add(rows, attended, "attention_post_norm");
+    return add(middle, mlp(layer, norm(middle, name("mlp_norm"))), "mlp_post_norm");
+  }
+
+  Value activate(const Value& gate) const {
+    if (config_.activation == Activation::kSilu) return make<op::Swish>(gate);
+    return make<op::Gelu>(gate, ov::op::GeluApproximationMode::TANH);
+  }
+
+  Value mlp(uint32_t layer, const Value& rows) const {
+    const bool has_experts = config_.layer(layer).has_experts;
+    const int64_t size =
+        has_experts ? int64_t{config_.experts} * config_.expert_intermediate : config_.intermediate;
+    const Value gate_up = weights_.linear(rows, layer_name(layer, "gate_up"));
+    const ov::OutputVector parts = split(gate_up, 2, integers({size, size}));
+    Value activated = make<op::Multiply>(activate(parts[0]), parts[1]);
+    if (has_experts) activated = weigh_experts(layer, rows, activated);
+    return weights_.linear(activated, layer_name(layer, "down"));
+  }
+
+  /// All experts are computed, and those that the router did not choose count nothing: a graph of
+  /// fixed shape cannot leave them out. activated: [1, W, experts * size].
+  Value weigh_experts(uint32_t layer, const Value& rows, const Value& activated) const {
+    const int64_t experts = config_.experts;
+    const int64_t size = config_.expert_intermediate;
+    const Value shares =
+        make<op::Softmax>(weights_.linear(rows, layer_name(layer, "router")), 2);  // [1, W, E]
+    const auto best =
+        std::make_shared<op::TopK>(shares, integer(config_.experts_per_token), 2,
+                                   ov::op::TopKMode::MAX, ov::op::TopKSortType::SORT_VALUES);
+    const Value least = make<op::ReduceMin>(best->output(0), integers({2}), true);
+    Value chosen = make<op::Multiply>(shares, to_f32(make<op::GreaterEqual>(shares, least)));
+    if (config_.normalizes_experts) {
+      chosen = make<op::Divide>(chosen, make<op::ReduceSum>(chosen, integers({2}), true));
+    }
+    const Value apart = reshape(activated, {1, width(), experts, size});
+    const Value weighed = make<op::Multiply>(apart, make<op::Unsqueeze>(chosen, integers({3})));
+    return reshape(weighed, {1, width(), experts * size});
+  }
+
+  /// rows [1, W, hidden], normed -> [1, W, hidden].
   Value attend(uint32_t layer, const Value& rows) {
     const int64_t size = config_.head_dim;
     const int64_t heads = config_.heads;
     const int64_t kv_heads = config_.kv_heads;
-    const Value projected = linear(rows, layer_name(layer, "qkv"));
+    const Value projected =
+        norm_projections(layer, weights_.linear(rows, layer_name(layer, "qkv")));
     const Value all_heads = make<op::Transpose>(
         reshape(projected, {1, width(), heads + 2 * kv_heads, size}), integers({0, 2, 1, 3}));
     const ov::OutputVector parts = split(all_heads, 1, integers({heads + kv_heads, kv_heads}));
-    Value query_key = parts[0];  // normed and rotated together
+    Value query_key = norm(parts[0], layer_name(layer, "qk_norm"));  // both at once
     const Value value = parts[1];
-    if (config_.qk_norm) query_key = rms_norm(query_key, layer_name(layer, "qk_norm"));
-    const ov::OutputVector rotated = split(rotate(query_key), 1, integers({heads, kv_heads}));
+    const LayerRope rope = config_.layer(layer).rope;
+    if (rope != LayerRope::kNone) {
+      query_key = rotate(*this, query_key, rotation_.at(rope), config_);
+    }
+    const ov::OutputVector rotated = split(query_key, 1, integers({heads, kv_heads}));
     const Value key = rotated[1];
-    const float scale = 1.0f / std::sqrt(static_cast<float>(size));
-    const Value query = reshape(make<op::Multiply>(rotated[0], number(scale)),
+    const Value query = reshape(make<op::Multiply>(rotated[0], number(attention_scale())),
                                 {1, kv_heads, shape_.open_width ? -1 : width() * heads / kv_heads,
                                  size});  // [1, kv_heads, G * W, D]
     add_present(layer, key, value);
 
     const Value mixed = reshape(mix(layer, query, key, value), {1, heads, width(), size});
-    return reshape(make<op::Transpose>(mixed, integers({0, 2, 1, 3})), {1, width(), heads * size});
+    const Value joined =
+        reshape(make<op::Transpose>(mixed, integers({0, 2, 1, 3})), {1, width(), heads * size});
+    return weights_.linear(joined, layer_name(layer, "output"));
+  }
+
+  /// Norms over all heads of queries, and of keys, as one row.
+  Value norm_projections(uint32_t layer, const Value& projected) const {
+    if (config_.query_key_norm != QueryKeyNorm::kAllHeads) return projected;
+    const int64_t query = int64_t{config_.heads} * config_.head_dim;
+    const int64_t key = int64_t{config_.kv_heads} * config_.head_dim;
+    const ov::OutputVector parts = split(projected, 2, integers({query, key, key}));
+    return make<op::Concat>(
+        ov::OutputVector{norm(parts[0], layer_name(layer, "query_norm")),
+                         norm(parts[1], layer_name(layer, "key_norm")), parts[2]},
+        2);
+  }
+
+  float attention_scale() const {
+    if (config_.attention_scale != 0) return config_.attention_scale;
+    return 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
   }
 
   void add_present(uint32_t layer, const Value& key, const Value& value) {
@@ -269,39 +223,45 @@ class StepGraphBuilder : GraphOps {
 
   /// Softmax(query key^T) value over past and new rows: [1, kv_heads, G * W, D].
   Value mix(uint32_t layer, const Value& query, const Value& key, const Value& value) {
-    if (!shape_.has_past()) return mix_whole(query, key, value, masks_.fresh);
+    const AttentionMasks& masks = config_.layer(layer).slides ? sliding_masks_ : masks_;
+    if (!shape_.has_past()) return mix_whole(query, {key, value}, masks.fresh);
     const std::string prefix = "past_key_values." + std::to_string(layer);
     const ov::PartialShape rows{1, config_.kv_heads, past_dimension(), config_.head_dim};
     const Value past_key = to_f32(add_parameter(prefix + ".key", cache_element(), rows));
     const Value past_value = to_f32(add_parameter(prefix + ".value", cache_element(), rows));
     if (is_wide()) {
-      return mix_whole(query, make<op::Concat>(ov::OutputVector{past_key, key}, 2),
-                       make<op::Concat>(ov::OutputVector{past_value, value}, 2), masks_.all);
+      return mix_whole(query,
+                       {make<op::Concat>(ov::OutputVector{past_key, key}, 2),
+                        make<op::Concat>(ov::OutputVector{past_value, value}, 2)},
+                       masks.all);
     }
-    return mix_apart(query, {past_key, past_value}, {key, value});
+    return mix_apart(query, {past_key, past_value}, {key, value}, masks);
   }
 
   /// With many rows the scores are larger than the keys: then the keys are put together instead.
   bool is_wide() const { return !shape_.open_width && shape_.width >= config_.head_dim / 2; }
 
-  Value mix_whole(const Value& query, const Value& key, const Value& value,
-                  const Value& hidden) const {
-    const Value scores = make<op::Add>(make<op::MatMul>(query, key, false, true), hidden);
-    return make<op::MatMul>(make<op::Softmax>(scores, 3), value, false, false);
-  }
-
   struct KeyValue {
     Value key, value;
   };
 
-  Value mix_apart(const Value& query, const KeyValue& past, const KeyValue& fresh) const {
-    Value new_scores = make<op::MatMul>(query, fresh.key, false, true);
-    if (masks_.fresh.get_node()) new_scores = make<op::Add>(new_scores, masks_.fresh);
-    const Value past_scores =
-        make<op::Add>(make<op::MatMul>(query, past.key, false, true), masks_.past);
+  Value score(const Value& query, const Value& key) const {
+    return soft_cap(make<op::MatMul>(query, key, false, true), config_.attention_soft_cap);
+  }
+
+  Value mix_whole(const Value& query, const KeyValue& rows, const Value& hidden) const {
+    const Value scores = make<op::Add>(score(query, rows.key), hidden);
+    return make<op::MatMul>(make<op::Softmax>(scores, 3), rows.value, false, false);
+  }
+
+  Value mix_apart(const Value& query, const KeyValue& past, const KeyValue& fresh,
+                  const AttentionMasks& masks) const {
+    Value new_scores = score(query, fresh.key);
+    if (masks.fresh.get_node()) new_scores = make<op::Add>(new_scores, masks.fresh);
+    const Value past_scores = make<op::Add>(score(query, past.key), masks.past);
     const Value weights =
         make<op::Softmax>(make<op::Concat>(ov::OutputVector{past_scores, new_scores}, 3), 3);
-    const ov::OutputVector parts = split(weights, 3, masks_.past_and_rest);
+    const ov::OutputVector parts = split(weights, 3, masks.past_and_rest);
     return make<op::Add>(make<op::MatMul>(parts[0], past.value, false, false),
                          make<op::MatMul>(parts[1], fresh.value, false, false));
   }
@@ -312,17 +272,20 @@ class StepGraphBuilder : GraphOps {
                              integers({std::numeric_limits<int32_t>::max()}), integers({1}),
                              integers({1}));
     }
-    return linear(rms_norm(rows, "final_norm"), config_.tied_head ? "embedding" : "head");
+    const Value scores =
+        weights_.linear(norm(rows, "final_norm"), config_.tied_head ? "embedding" : "head");
+    return soft_cap(scale(scores, config_.logit_scale), config_.logit_soft_cap);
   }
 
   const GraphSource& source_;
   const ModelConfig& config_;
   const StepShape& shape_;
+  const WeightOps weights_;
   ov::ParameterVector parameters_;
   ov::ResultVector results_;
   Value ids_, mask_, positions_;
-  AttentionMasks masks_;
-  Value cos_, sin_;
+  AttentionMasks masks_, sliding_masks_;
+  std::map<LayerRope, Rotation> rotation_;
 };
 
 }  // namespace

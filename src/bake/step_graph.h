@@ -32,20 +32,18 @@ struct GraphSource {
   CacheType cache_type = CacheType::kF16;
 };
 
-/// Names of the two tables that static graphs look rotary angles up in, [positions, head_dim / 2]
-/// f32 in the weights file: so that no device computes a sine of a large number in f16.
-inline constexpr const char* kRopeCosName = "rope.cos";
-inline constexpr const char* kRopeSinName = "rope.sin";
-
 /// Builds one step graph. Inputs, in this order:
 ///   input_ids               i64 [1, W]
 ///   attention_mask          i64 [1, P + W]      1 = may be seen; causality among the new rows is
 ///                                               added here, and every row sees itself
 ///   position_ids            i64 [1, W]
-///   past_key_values.N.key   cache type [1, kv_heads, P, head_dim], keys already rotated
+///   past_key_values.N.key   cache type [1, kv_heads, P, head_dim], keys already rotated; row r is
+///                           position r (only models with sliding windows rely on that)
 ///   past_key_values.N.value cache type [1, kv_heads, P, head_dim]
 /// Outputs: logits f32 [1, rows, vocabulary]; present.N.key, present.N.value, the cache type,
 /// [1, kv_heads, W, head_dim]: the new rows only.
+/// Rotary angles of graphs with a bound come from tables in the weights file (see rotary_ops.h), so
+/// that no device computes a sine of a large number in f16.
 /// Constants that are weights carry their blob's name and point into `source.weights`.
 std::shared_ptr<ov::Model> build_step_graph(const GraphSource& source, const StepShape& shape);
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
+#include <utility>
 
+#include "bake/matrix_rows.h"
 #include "bake/quantize.h"
 #include "base/check.h"
+#include "checkpoint/weight_names.h"
 
 namespace ovenbird {
 namespace {
@@ -19,7 +21,8 @@ const std::vector<Weight> kLayerWeights = {
     Weight::kOutput,        Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias,
     Weight::kOutputBias,    Weight::kQueryNorm, Weight::kKeyNorm, Weight::kMlpNorm,
     Weight::kGate,          Weight::kUp,        Weight::kDown,    Weight::kGateBias,
-    Weight::kUpBias,        Weight::kDownBias};
+    Weight::kUpBias,        Weight::kDownBias,  Weight::kRouter,  Weight::kAttentionPostNorm,
+    Weight::kMlpPostNorm};
 
 /// The values of a vector tensor (norms, biases) as floats.
 std::vector<float> read_vector(const Tensor& tensor) {
@@ -54,41 +57,6 @@ Weight bias_of(Weight weight) {
   }
 }
 
-/// Runs `work(first, last)` over [0, count) on all processors, each taking one run of rows.
-template <typename Work>
-void in_parallel(uint64_t count, const Work& work) {
-  const uint64_t threads =
-      std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, std::max<uint64_t>(count, 1));
-  std::vector<std::jthread> others;
-  for (uint64_t part = 1; part < threads; ++part) {
-    others.emplace_back([=, &work] { work(count * part / threads, count * (part + 1) / threads); });
-  }
-  work(0, count / threads);
-}
-
-/// Converts rows [first, first + count) of `tensor`; returns the first bad row, if any.
-std::optional<uint64_t> convert_rows(const Tensor& tensor, const StoredMatrix& matrix,
-                                     bool lossless, uint64_t first, const RowSink& sink) {
-  const RowBytes bytes = row_bytes(matrix.format, matrix.padded_columns);
-  const uint64_t count = sink.values.size() / bytes.values;
-  std::vector<uint8_t> good(count);
-  in_parallel(count, [&](uint64_t from, uint64_t to) {
-    std::vector<float> weights(tensor.columns);
-    for (uint64_t row = from; row < to; ++row) {
-      const std::span<const std::byte> stored = tensor.row(first + row);
-      dequantize(tensor.type, stored, weights);
-      const RowSink out{.values = sink.values.subspan(row * bytes.values, bytes.values),
-                        .scales = sink.scales.subspan(row * bytes.scales, bytes.scales),
-                        .zeros = sink.zeros.subspan(row * bytes.zeros, bytes.zeros)};
-      good[row] = lossless ? keep_row(tensor.type, stored, weights, out)
-                           : quantize_row(matrix.format, weights, out);
-    }
-  });
-  const auto bad = std::find(good.begin(), good.end(), 0);
-  if (bad == good.end()) return std::nullopt;
-  return first + static_cast<uint64_t>(bad - good.begin());
-}
-
 }  // namespace
 
 std::string layer_name(uint32_t layer, const char* part) {
@@ -98,7 +66,11 @@ std::string layer_name(uint32_t layer, const char* part) {
 uint64_t source_bytes(const Checkpoint& checkpoint) {
   uint64_t bytes = 0;
   const auto add = [&](Weight weight, uint32_t layer) {
-    if (const Tensor* tensor = checkpoint.find(weight, layer)) bytes += tensor->bytes.size();
+    const uint32_t count = count_in_layer(checkpoint.config(), weight, layer);
+    for (uint32_t expert = 0; expert < count; ++expert) {
+      const Tensor* tensor = checkpoint.find(weight, layer, expert);
+      if (tensor) bytes += tensor->bytes.size();
+    }
   };
   add(Weight::kEmbedding, 0);
   add(Weight::kFinalNorm, 0);
@@ -135,23 +107,51 @@ Result<StoredWeights> WeightsWriter::write() {
 
 Status WeightsWriter::write_layer(uint32_t layer) {
   const auto name = [&](const char* part) { return layer_name(layer, part); };
+  if (Status done = write_layer_norms(layer); !done) return done;
   const MatrixGroup groups[] = {
       {name("qkv"), {Weight::kQuery, Weight::kKey, Weight::kValue}, layer},
       {name("output"), {Weight::kOutput}, layer},
       {name("gate_up"), {Weight::kGate, Weight::kUp}, layer},
       {name("down"), {Weight::kDown}, layer}};
-  if (Status done = write_norm(name("attention_norm"), Weight::kAttentionNorm, layer); !done) {
-    return done;
-  }
-  if (Status done = write_norm(name("mlp_norm"), Weight::kMlpNorm, layer); !done) return done;
-  if (checkpoint_.config().qk_norm) {
-    if (Status done = write_query_key_norm(layer); !done) return done;
-  }
   for (const MatrixGroup& group : groups) {
     if (Status done = write_group(group, options_.weights, "layers"); !done) return done;
     if (Status done = write_biases(group, "_bias"); !done) return done;
   }
-  return ok();
+  if (!checkpoint_.config().layer(layer).has_experts) return ok();
+  return write_group({name("router"), {Weight::kRouter}, layer}, router_choice(), "routers");
+}
+
+Status WeightsWriter::write_layer_norms(uint32_t layer) {
+  const std::pair<const char*, Weight> norms[] = {
+      {"attention_norm", Weight::kAttentionNorm},
+      {"attention_post_norm", Weight::kAttentionPostNorm},
+      {"mlp_norm", Weight::kMlpNorm},
+      {"mlp_post_norm", Weight::kMlpPostNorm}};
+  for (const auto& [part, weight] : norms) {
+    if (!checkpoint_.find(weight, layer)) continue;
+    if (Status done = write_norm(layer_name(layer, part), weight, layer); !done) return done;
+  }
+  switch (checkpoint_.config().query_key_norm) {
+    case QueryKeyNorm::kNone:
+      return ok();
+    case QueryKeyNorm::kEachHead:
+      return write_query_key_norm(layer);
+    case QueryKeyNorm::kAllHeads:
+      break;
+  }
+  const Status done = write_norm(layer_name(layer, "query_norm"), Weight::kQueryNorm, layer);
+  return done ? write_norm(layer_name(layer, "key_norm"), Weight::kKeyNorm, layer) : done;
+}
+
+/// Routers are small, and a wrong choice of experts costs more than a coarse weight.
+WeightChoice WeightsWriter::router_choice() const {
+  switch (options_.weights) {
+    case WeightChoice::kInt4:
+    case WeightChoice::kInt8:
+      return WeightChoice::kF16;
+    default:
+      return options_.weights;
+  }
 }
 
 MatrixFormat WeightsWriter::format_of(WeightChoice choice, const Tensor& tensor,
@@ -177,31 +177,52 @@ MatrixFormat WeightsWriter::format_of(WeightChoice choice, const Tensor& tensor,
           .has_zeros = options_.asymmetric};
 }
 
-Status WeightsWriter::write_group(const MatrixGroup& group, WeightChoice choice, const char* role) {
-  std::vector<const Tensor*> parts;
-  std::vector<MatrixFormat> formats;
+/// The members' rows below one another; experts' downs side by side, so that one product with all
+/// experts' rows sums them up.
+std::vector<Band> WeightsWriter::bands_of(const MatrixGroup& group) const {
+  std::vector<Band> bands;
   for (const Weight weight : group.members) {
-    parts.push_back(checkpoint_.find(weight, group.layer));
-    OVENBIRD_CHECK(parts.back());  // open_checkpoint has seen to it
-    formats.push_back(format_of(choice, *parts.back(), weight == Weight::kEmbedding));
+    const uint32_t count = count_in_layer(checkpoint_.config(), weight, group.layer);
+    for (uint32_t expert = 0; expert < count; ++expert) {
+      const Tensor* tensor = checkpoint_.find(weight, group.layer, expert);
+      OVENBIRD_CHECK(tensor);  // open_checkpoint has seen to it
+      const bool is_beside = weight == Weight::kDown && expert > 0;
+      if (is_beside) {
+        bands.back().push_back(tensor);
+      } else {
+        bands.push_back({tensor});
+      }
+    }
   }
-  const auto same = [&](const MatrixFormat& format) { return format == formats[0]; };
-  if (std::all_of(formats.begin(), formats.end(), same)) {
-    return write_matrix(group.name, parts, formats[0], role);
+  return bands;
+}
+
+Status WeightsWriter::write_group(const MatrixGroup& group, WeightChoice choice, const char* role) {
+  struct Run {
+    std::vector<Band> bands;
+    MatrixFormat format;
+  };
+  std::vector<Run> runs;
+  for (Band& band : bands_of(group)) {
+    const MatrixFormat format = format_of(choice, *band[0], group.members[0] == Weight::kEmbedding);
+    if (runs.empty() || !(runs.back().format == format)) runs.push_back({{}, format});
+    runs.back().bands.push_back(std::move(band));
   }
-  for (size_t index = 0; index < parts.size(); ++index) {
+  if (runs.size() == 1) return write_matrix(group.name, runs[0].bands, runs[0].format, role);
+  for (size_t index = 0; index < runs.size(); ++index) {
     const std::string name = group.name + "." + std::to_string(index);
-    if (Status done = write_matrix(name, {parts[index]}, formats[index], role); !done) return done;
+    const Status done = write_matrix(name, runs[index].bands, runs[index].format, role);
+    if (!done) return done;
   }
   return ok();
 }
 
-Status WeightsWriter::write_matrix(const std::string& name, const std::vector<const Tensor*>& parts,
+Status WeightsWriter::write_matrix(const std::string& name, const std::vector<Band>& bands,
                                    const MatrixFormat& format, const char* role) {
-  StoredMatrix matrix{.format = format, .columns = parts[0]->columns};
+  StoredMatrix matrix{.format = format, .columns = columns_of(bands[0])};
   const uint64_t group = std::max<uint64_t>(format.group, 1);
   matrix.padded_columns = (matrix.columns + group - 1) / group * group;
-  for (const Tensor* part : parts) matrix.rows += part->rows;
+  for (const Band& band : bands) matrix.rows += band[0]->rows;
 
   if (Status aligned = file_.align(kAlignment); !aligned) return aligned;
   const RowBytes bytes = row_bytes(format, matrix.padded_columns);
@@ -215,8 +236,8 @@ Status WeightsWriter::write_matrix(const std::string& name, const std::vector<co
       .bytes = matrix.rows * bytes.values};
   std::vector<std::byte> scales;
   std::vector<std::byte> zeros;
-  for (const Tensor* part : parts) {
-    if (Status done = write_rows(*part, matrix, scales, zeros); !done) return done;
+  for (const Band& band : bands) {
+    if (Status done = write_rows(band, matrix, scales, zeros); !done) return done;
   }
   const auto per_group = one_group ? std::vector<uint64_t>{matrix.rows, 1}
                                    : std::vector<uint64_t>{matrix.rows, groups, 1};
@@ -233,33 +254,33 @@ Status WeightsWriter::write_matrix(const std::string& name, const std::vector<co
   return ok();
 }
 
-Status WeightsWriter::write_rows(const Tensor& tensor, const StoredMatrix& matrix,
+Status WeightsWriter::write_rows(const Band& band, const StoredMatrix& matrix,
                                  std::vector<std::byte>& scales, std::vector<std::byte>& zeros) {
   const RowBytes bytes = row_bytes(matrix.format, matrix.padded_columns);
   const uint64_t at_once = std::max<uint64_t>(kRowsAtOnceBytes / (matrix.padded_columns * 4), 1);
-  // A source that already has the wanted format is kept, not rounded again.
-  const bool lossless = matrix.format == lossless_format(tensor.type);
+  const uint64_t rows = band[0]->rows;
   std::vector<std::byte> values;
-  for (uint64_t first = 0; first < tensor.rows; first += at_once) {
-    const uint64_t count = std::min(at_once, tensor.rows - first);
+  for (uint64_t first = 0; first < rows; first += at_once) {
+    const uint64_t count = std::min(at_once, rows - first);
     values.resize(count * bytes.values);
     const size_t scales_before = scales.size();
     const size_t zeros_before = zeros.size();
     scales.resize(scales_before + count * bytes.scales);
     zeros.resize(zeros_before + count * bytes.zeros);
     const auto bad = convert_rows(
-        tensor, matrix, lossless, first,
+        band, matrix, first,
         {values, std::span(scales).subspan(scales_before), std::span(zeros).subspan(zeros_before)});
     if (bad) {
-      return fail(Code::kCorrupt, "bake: tensor " + tensor.name + ": row " + std::to_string(*bad) +
-                                      " holds NaN, infinity or more than " +
+      return fail(Code::kCorrupt, "bake: tensor " + band[0]->name + ": row " +
+                                      std::to_string(*bad) + " holds NaN, infinity or more than " +
                                       name_of(matrix.format.type) +
                                       " can; get the source again, or use --weights f32");
     }
     if (Status appended = file_.append(values); !appended) return appended;
-    if (Status noted = note_progress(count * tensor.row_bytes()); !noted) return noted;
+    const uint64_t source_bytes = count * band.size() * band[0]->row_bytes();
+    if (Status noted = note_progress(source_bytes); !noted) return noted;
   }
-  checkpoint_.release(tensor);
+  for (const Tensor* tensor : band) checkpoint_.release(*tensor);
   return ok();
 }
 
@@ -280,14 +301,20 @@ Status WeightsWriter::write_biases(const MatrixGroup& group, const char* suffix)
 Status WeightsWriter::write_norm(const std::string& name, Weight weight, uint32_t layer) {
   const Tensor* tensor = checkpoint_.find(weight, layer);
   OVENBIRD_CHECK(tensor);
-  const std::vector<float> values = read_vector(*tensor);
+  const std::vector<float> values = read_norm(*tensor);
   return write_vector(name, {1, 1, values.size()}, values);
+}
+
+std::vector<float> WeightsWriter::read_norm(const Tensor& tensor) const {
+  std::vector<float> values = read_vector(tensor);
+  for (float& value : values) value += checkpoint_.config().norm_offset;
+  return values;
 }
 
 Status WeightsWriter::write_query_key_norm(uint32_t layer) {
   const ModelConfig& config = checkpoint_.config();
-  const std::vector<float> query = read_vector(*checkpoint_.find(Weight::kQueryNorm, layer));
-  const std::vector<float> key = read_vector(*checkpoint_.find(Weight::kKeyNorm, layer));
+  const std::vector<float> query = read_norm(*checkpoint_.find(Weight::kQueryNorm, layer));
+  const std::vector<float> key = read_norm(*checkpoint_.find(Weight::kKeyNorm, layer));
   std::vector<float> values;
   for (uint32_t head = 0; head < config.heads + config.kv_heads; ++head) {
     const std::vector<float>& part = head < config.heads ? query : key;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bake/matrix_rows.h"
 #include "bake/options.h"
 #include "bake/stored_weights.h"
 #include "bundle/bundle_writer.h"
@@ -28,10 +29,14 @@ std::string layer_name(uint32_t layer, const char* part);  // "layers.3.qkv"
 
 /// All of a decoder's weights; how they are named in StoredWeights:
 ///   embedding, head, final_norm,
-///   layers.N.{attention_norm, qkv, qkv_bias, qk_norm, output, output_bias, mlp_norm, gate_up,
-///             gate_up_bias, down, down_bias}
+///   layers.N.{attention_norm, qkv, qkv_bias, qk_norm, query_norm, key_norm, output, output_bias,
+///             attention_post_norm, mlp_norm, router, gate_up, gate_up_bias, down, down_bias,
+///             mlp_post_norm}, as far as the model has them.
 /// A qkv or gate_up whose members' formats differ is stored as NAME.0, NAME.1, ... instead.
 /// qk_norm is [heads + kv_heads, 1, head_dim]: the query norm for each query head, then the key's.
+/// query_norm and key_norm go over all heads at once.
+/// Of a layer with experts, gate_up has the rows of all experts' gates and then of their ups, and
+/// down has the experts' columns side by side.
 class WeightsWriter {
  public:
   WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& options, BundleFile& file,
@@ -45,11 +50,12 @@ class WeightsWriter {
 
  private:
   Status write_layer(uint32_t layer);
+  Status write_layer_norms(uint32_t layer);
   Status write_group(const MatrixGroup& group, WeightChoice choice, const char* role);
-  Status write_matrix(const std::string& name, const std::vector<const Tensor*>& parts,
+  Status write_matrix(const std::string& name, const std::vector<Band>& bands,
                       const MatrixFormat& format, const char* role);
-  Status write_rows(const Tensor& tensor, const StoredMatrix& matrix,
-                    std::vector<std::byte>& scales, std::vector<std::byte>& zeros);
+  Status write_rows(const Band& band, const StoredMatrix& matrix, std::vector<std::byte>& scales,
+                    std::vector<std::byte>& zeros);
   Status write_biases(const MatrixGroup& group, const char* name);
   Status write_norm(const std::string& name, Weight weight, uint32_t layer);
   Status write_query_key_norm(uint32_t layer);
@@ -59,6 +65,9 @@ class WeightsWriter {
                     std::span<const std::byte> bytes);
   Status note_progress(uint64_t source_bytes);
 
+  std::vector<Band> bands_of(const MatrixGroup& group) const;
+  std::vector<float> read_norm(const Tensor& tensor) const;
+  WeightChoice router_choice() const;
   MatrixFormat format_of(WeightChoice choice, const Tensor& tensor, bool is_table) const;
   void summarize(const char* role, const MatrixFormat& format, const StoredMatrix& matrix);
 

@@ -27,6 +27,7 @@ inline constexpr uint64_t kGgufAlignmentMax = 1 << 20;    // bytes; files have 3
 // Models
 inline constexpr uint32_t kLayersMax = 1024;
 inline constexpr uint32_t kHiddenMax = 1 << 17;  // also heads * head_dim, and the MLP's width
+inline constexpr uint32_t kExpertsMax = 1024;    // of one layer; real: 512
 inline constexpr uint32_t kVocabularyMax = 1 << 22;
 inline constexpr uint32_t kContextMax = 1 << 20;  // tokens; --context, slots
 

@@ -2,11 +2,14 @@
 #include "bundle/manifest.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "bundle/field_reader.h"
 
 namespace ovenbird {
 namespace {
@@ -42,129 +45,48 @@ Json write(const WeightsInfo& weights) {
           {"bytes", weights.bytes}};
 }
 
-Json write(const ModelFacts& model) {
-  return {{"architecture", model.architecture},
-          {"description", model.description},
-          {"layers", model.layers},
-          {"hidden", model.hidden},
-          {"heads", model.heads},
-          {"kv_heads", model.kv_heads},
-          {"head_dim", model.head_dim},
-          {"vocabulary", model.vocabulary},
-          {"context", model.context},
-          {"rope_frequencies", model.rope_frequencies},
-          {"bos_ids", model.bos_ids},
-          {"eos_ids", model.eos_ids}};
+constexpr std::pair<LayerRope, const char*> kLayerRopes[] = {
+    {LayerRope::kGlobal, "global"}, {LayerRope::kLocal, "local"}, {LayerRope::kNone, "none"}};
+
+const char* name_of(LayerRope rope) {
+  for (const auto& [known, name] : kLayerRopes) {
+    if (known == rope) return name;
+  }
+  return "";
 }
 
-/// Reads fields one by one and remembers the first that is wrong, so that callers check once.
-class Reader {
- public:
-  Reader(const nlohmann::json& object, std::string where) : object_(object), where_(where) {
-    if (!object.is_object()) wrong("", "an object");
+Json write(const ModelFacts& model) {
+  Json json{{"architecture", model.architecture},
+            {"description", model.description},
+            {"layers", model.layers},
+            {"hidden", model.hidden},
+            {"heads", model.heads},
+            {"kv_heads", model.kv_heads},
+            {"head_dim", model.head_dim},
+            {"vocabulary", model.vocabulary},
+            {"context", model.context},
+            {"rope_frequencies", model.rope_frequencies}};
+  if (!model.layer_ropes.empty()) {
+    json["local_rope_frequencies"] = model.local_rope_frequencies;
+    json["layer_ropes"] = Json::array();
+    for (const LayerRope rope : model.layer_ropes) json["layer_ropes"].push_back(name_of(rope));
   }
-
-  void text(const char* key, std::string& out) {
-    if (const auto* value = find(key, &nlohmann::json::is_string, "a string")) {
-      out = value->get<std::string>();
-    }
-  }
-  void flag(const char* key, bool& out) {
-    if (const auto* value = find(key, &nlohmann::json::is_boolean, "true or false")) {
-      out = value->get<bool>();
-    }
-  }
-  template <typename Number>
-  void number(const char* key, Number& out, int64_t min, uint64_t max) {
-    const auto* value = find(key, &nlohmann::json::is_number_integer, "a whole number");
-    if (!value) return;
-    const bool below = whole_of(*value) < min;  // beyond int64 it is at most `max` or refused
-    const bool above = value->is_number_unsigned() && value->get<uint64_t>() > max;
-    if (below || above) {
-      return wrong(key, "in [" + std::to_string(min) + ", " + std::to_string(max) + "]");
-    }
-    out = static_cast<Number>(value->get<int64_t>());
-  }
-  void whole_numbers(const char* key, std::vector<int64_t>& out) {
-    constexpr const char* kWanted = "an array of whole numbers";
-    const auto* value = find(key, &nlohmann::json::is_array, kWanted);
-    if (!value) return;
-    for (const auto& entry : *value) {
-      if (!entry.is_number_integer()) return wrong(key, kWanted);
-      out.push_back(whole_of(entry));
-    }
-  }
-  void numbers(const char* key, std::vector<double>& out) {
-    constexpr const char* kWanted = "an array of numbers";
-    const auto* value = find(key, &nlohmann::json::is_array, kWanted);
-    if (!value) return;
-    for (const auto& entry : *value) {
-      if (!entry.is_number()) return wrong(key, kWanted);
-      out.push_back(entry.get<double>());
-    }
-  }
-  /// Calls `each` with a Reader for every object of the array `key`, which has at most `count_max`.
-  template <typename Each>
-  void objects(const char* key, size_t count_max, Each each) {
-    const auto* value = find(key, &nlohmann::json::is_array, "an array");
-    if (!value) return;
-    if (value->size() > count_max) {
-      return wrong(key, "an array of at most " + std::to_string(count_max));
-    }
-    for (size_t index = 0; index < value->size() && !error_; ++index) {
-      Reader entry((*value)[index], where_ + key + "[" + std::to_string(index) + "].");
-      if (!entry.error_) each(entry);
-      error_ = std::move(entry.error_);
-    }
-  }
-  template <typename Each>
-  void object(const char* key, Each each) {
-    const auto* value = find(key, &nlohmann::json::is_object, "an object");
-    if (!value) return;
-    Reader entry(*value, where_ + key + ".");
-    each(entry);
-    error_ = std::move(entry.error_);
-  }
-
-  void wrong(const std::string& key, const std::string& wanted) {
-    if (!error_) error_ = where_ + key + " must be " + wanted;
-  }
-  const std::optional<std::string>& error() const { return error_; }
-
- private:
-  using Is = bool (nlohmann::json::*)() const noexcept;
-
-  /// The largest int64 for what is larger.
-  static int64_t whole_of(const nlohmann::json& value) {
-    constexpr auto kLargest = std::numeric_limits<int64_t>::max();
-    if (!value.is_number_unsigned()) return value.get<int64_t>();
-    return static_cast<int64_t>(std::min<uint64_t>(value.get<uint64_t>(), kLargest));
-  }
-
-  const nlohmann::json* find(const char* key, Is is, const char* wanted) {
-    if (error_) return nullptr;
-    const auto found = object_.find(key);
-    if (found != object_.end() && ((*found).*is)()) return &*found;
-    wrong(key, wanted);
-    return nullptr;
-  }
-
-  const nlohmann::json& object_;
-  std::string where_;
-  std::optional<std::string> error_;
-};
+  json["bos_ids"] = model.bos_ids;
+  json["eos_ids"] = model.eos_ids;
+  return json;
+}
 
 constexpr uint64_t kBytesMax = std::numeric_limits<int64_t>::max();
 
 /// A name that stays inside the bundle's directory.
-void file_name(Reader& in, const char* key, std::string& out) {
+void file_name(FieldReader& in, const char* key, std::string& out) {
   in.text(key, out);
   const bool plain = !out.empty() && out.find('/') == std::string::npos && out[0] != '.' &&
                      out.find('\0') == std::string::npos;
   if (!plain) in.wrong(key, "a plain file name");
 }
 
-Port read_port(Reader& in) {
+Port read_port(FieldReader& in) {
   Port port;
   in.text("name", port.name);
   in.text("type", port.type);
@@ -173,7 +95,7 @@ Port read_port(Reader& in) {
 }
 
 /// Plans index memory by these numbers, so a graph must be one that its plan can run.
-void check_graph(Reader& in, const GraphInfo& graph, const ModelFacts& model) {
+void check_graph(FieldReader& in, const GraphInfo& graph, const ModelFacts& model) {
   if (graph.plan == "window") {
     if (graph.width == 0 || graph.open_width) in.wrong("width", "closed and 1 or more: a window");
     if (graph.past != 0 || graph.open_past) in.wrong("past", "0 and closed: a window");
@@ -193,7 +115,7 @@ void check_graph(Reader& in, const GraphInfo& graph, const ModelFacts& model) {
   }
 }
 
-GraphInfo read_graph(Reader& in, const ModelFacts& model) {
+GraphInfo read_graph(FieldReader& in, const ModelFacts& model) {
   GraphInfo graph;
   file_name(in, "file", graph.file);
   in.text("plan", graph.plan);
@@ -203,14 +125,14 @@ GraphInfo read_graph(Reader& in, const ModelFacts& model) {
   in.flag("open_past", graph.open_past);
   in.number("logit_rows", graph.logit_rows, 0, limits::kContextMax);
   in.objects("inputs", limits::kGraphPortsMax,
-             [&](Reader& port) { graph.inputs.push_back(read_port(port)); });
+             [&](FieldReader& port) { graph.inputs.push_back(read_port(port)); });
   in.objects("outputs", limits::kGraphPortsMax,
-             [&](Reader& port) { graph.outputs.push_back(read_port(port)); });
+             [&](FieldReader& port) { graph.outputs.push_back(read_port(port)); });
   check_graph(in, graph, model);
   return graph;
 }
 
-WeightsInfo read_weights(Reader& in) {
+WeightsInfo read_weights(FieldReader& in) {
   WeightsInfo weights;
   in.text("role", weights.role);
   in.text("type", weights.type);
@@ -222,7 +144,28 @@ WeightsInfo read_weights(Reader& in) {
   return weights;
 }
 
-void read_model(Reader& in, ModelFacts& model) {
+/// Bundles of models whose layers are alike do not have these.
+void read_layer_ropes(FieldReader& in, ModelFacts& model) {
+  if (!in.has("layer_ropes")) return;
+  in.numbers("local_rope_frequencies", model.local_rope_frequencies);
+  std::vector<std::string> names;
+  in.texts("layer_ropes", names);
+  for (const std::string& name : names) {
+    const auto known = std::find_if(std::begin(kLayerRopes), std::end(kLayerRopes),
+                                    [&](const auto& entry) { return name == entry.second; });
+    if (known == std::end(kLayerRopes)) return in.wrong("layer_ropes", "global, local or none");
+    model.layer_ropes.push_back(known->first);
+  }
+  if (in.error()) return;
+  if (model.layer_ropes.size() != model.layers) in.wrong("layer_ropes", "one a layer");
+  const bool has_local = std::find(model.layer_ropes.begin(), model.layer_ropes.end(),
+                                   LayerRope::kLocal) != model.layer_ropes.end();
+  if (has_local && model.local_rope_frequencies.size() != model.rope_frequencies.size()) {
+    in.wrong("local_rope_frequencies", "as many as rope_frequencies");
+  }
+}
+
+void read_model(FieldReader& in, ModelFacts& model) {
   in.text("architecture", model.architecture);
   in.text("description", model.description);
   in.number("layers", model.layers, 1, limits::kLayersMax);
@@ -240,12 +183,13 @@ void read_model(Reader& in, ModelFacts& model) {
   if (uint64_t{model.heads} * model.head_dim > limits::kHiddenMax) {
     in.wrong("head_dim", "at most " + std::to_string(limits::kHiddenMax) + " over all heads");
   }
-  if (model.rope_frequencies.size() * 2 != model.head_dim) {
-    in.wrong("rope_frequencies", "half as many as head_dim");
+  if (model.rope_frequencies.empty() || model.rope_frequencies.size() * 2 > model.head_dim) {
+    in.wrong("rope_frequencies", "one to half as many as head_dim");
   }
+  read_layer_ropes(in, model);
 }
 
-FileInfo read_file(Reader& in) {
+FileInfo read_file(FieldReader& in) {
   FileInfo file;
   file_name(in, "name", file.name);
   in.number("bytes", file.bytes, 0, kBytesMax);
@@ -257,7 +201,7 @@ FileInfo read_file(Reader& in) {
 }
 
 template <typename Enum>
-void choice(Reader& in, const char* key, Enum& out, const char* first, const char* second) {
+void choice(FieldReader& in, const char* key, Enum& out, const char* first, const char* second) {
   std::string name;
   in.text(key, name);
   if (name == first) {
@@ -340,7 +284,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
   const Result<nlohmann::json> json = parse_json(text, {.bytes_max = limits::kManifestBytesMax});
   if (!json) return fail_in(kManifestName, json.error());
   Manifest manifest;
-  Reader in(*json, "");
+  FieldReader in(*json, "");
   in.number("version", manifest.version, 1, std::numeric_limits<uint32_t>::max());
   if (!in.error() && manifest.version > kBundleVersion) {
     return fail(Code::kUnsupported, std::string(kManifestName) + ": bundle version " +
@@ -351,13 +295,14 @@ Result<Manifest> parse_manifest(std::string_view text) {
   in.text("baked_by", manifest.baked_by);
   choice(in, "target", manifest.target, "npu", "cpu");
   choice(in, "cache_type", manifest.cache_type, "f16", "f32");
-  in.object("model", [&](Reader& model) { read_model(model, manifest.model); });
-  in.objects("graphs", limits::kGraphsMax,
-             [&](Reader& graph) { manifest.graphs.push_back(read_graph(graph, manifest.model)); });
+  in.object("model", [&](FieldReader& model) { read_model(model, manifest.model); });
+  in.objects("graphs", limits::kGraphsMax, [&](FieldReader& graph) {
+    manifest.graphs.push_back(read_graph(graph, manifest.model));
+  });
   in.objects("weights", limits::kWeightKindsMax,
-             [&](Reader& weights) { manifest.weights.push_back(read_weights(weights)); });
+             [&](FieldReader& weights) { manifest.weights.push_back(read_weights(weights)); });
   in.objects("files", limits::kBundleFilesMax,
-             [&](Reader& file) { manifest.files.push_back(read_file(file)); });
+             [&](FieldReader& file) { manifest.files.push_back(read_file(file)); });
   if (in.error()) return fail(Code::kCorrupt, std::string(kManifestName) + ": " + *in.error());
   return manifest;
 }

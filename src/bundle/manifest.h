@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/layer_rope.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
@@ -67,7 +68,7 @@ struct FileInfo {
 };
 
 struct ModelFacts {
-  std::string architecture;  // "llama", "mistral", "qwen2", "qwen3"
+  std::string architecture;  // config.json's model_type: "llama", "gemma2", ...
   std::string description;   // of the source, one line
   uint32_t layers = 0;
   uint32_t hidden = 0;
@@ -75,8 +76,12 @@ struct ModelFacts {
   uint32_t kv_heads = 0;
   uint32_t head_dim = 0;
   uint32_t vocabulary = 0;
-  uint32_t context = 0;                  // tokens the model was trained on
-  std::vector<double> rope_frequencies;  // radians per position, [head_dim / 2]
+  uint32_t context = 0;  // tokens the model was trained on
+  /// Radians per position of the numbers of a head that are rotated, [rotated / 2]: number i is a
+  /// pair with number i + rotated / 2.
+  std::vector<double> rope_frequencies;
+  std::vector<double> local_rope_frequencies;  // of layers with LayerRope::kLocal
+  std::vector<LayerRope> layer_ropes;          // one a layer; empty = all kGlobal
   std::vector<int64_t> bos_ids;
   std::vector<int64_t> eos_ids;
 };

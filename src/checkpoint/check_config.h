@@ -6,9 +6,6 @@
 
 namespace ovenbird {
 
-/// What a source may be, for messages that refuse one.
-inline constexpr char kArchitecturesSupported[] = "supported are llama, mistral, qwen2 and qwen3";
-
 /// Counts within base/limits.h, heads that divide, an even head size, a rotation that can be
 /// computed. Errors: kCorrupt.
 Status check_config(const ModelConfig& config);

@@ -48,7 +48,8 @@ enum class Weight {
   kEmbedding,
   kFinalNorm,
   kHead,
-  // In every layer; biases are optional, query and key norms come with ModelConfig::qk_norm.
+  // In every layer; which norms and biases there are depends on the family. A layer with experts
+  // has a router, and gate, up and down once for each expert.
   kAttentionNorm,
   kQuery,
   kKey,
@@ -67,6 +68,9 @@ enum class Weight {
   kGateBias,
   kUpBias,
   kDownBias,
+  kAttentionPostNorm,
+  kMlpPostNorm,
+  kRouter,
 };
 
 /// A view of a weight matrix `[rows, columns]` = [outputs, inputs] (a vector: rows = 1) inside a
@@ -104,8 +108,9 @@ class Checkpoint {
 
   const ModelConfig& config() const { return config_; }
 
-  /// Null if the model has no such weight. `layer` is ignored for the weights that exist once.
-  virtual const Tensor* find(Weight weight, uint32_t layer = 0) const = 0;
+  /// Null if the model has no such weight. `layer` is ignored for the weights that exist once,
+  /// `expert` for those that are not an expert's.
+  virtual const Tensor* find(Weight weight, uint32_t layer = 0, uint32_t expert = 0) const = 0;
 
   /// Lets the system drop the pages behind a tensor that has been used.
   virtual void release(const Tensor& tensor) const = 0;

@@ -34,8 +34,8 @@ class GgufCheckpoint : public Checkpoint {
     if (config_.architecture == Architecture::kLlama) set_row_order();
   }
 
-  const Tensor* find(Weight weight, uint32_t layer) const override {
-    return weights_.find(weight, layer);
+  const Tensor* find(Weight weight, uint32_t layer, uint32_t expert) const override {
+    return weights_.find(weight, layer, expert);
   }
 
   void release(const Tensor& tensor) const override {
@@ -43,7 +43,7 @@ class GgufCheckpoint : public Checkpoint {
   }
 
   std::string config_json() const override {
-    const auto has = [this](Weight weight) { return find(weight, 0) != nullptr; };
+    const auto has = [this](Weight weight) { return weights_.find(weight, 0) != nullptr; };
     return config_json_of(config_, {.dtype = dtype_of(weights_.tensors()),
                                     .attention_bias = has(Weight::kQueryBias),
                                     .mlp_bias = has(Weight::kUpBias)});

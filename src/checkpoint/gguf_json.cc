@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/family.h"
 #include "checkpoint/gguf_model.h"
 
 namespace ovenbird {
@@ -20,25 +21,6 @@ double shortest(float value) {
   return wide;
 }
 
-struct ClassNames {
-  const char* model_type;
-  const char* architecture;
-};
-
-ClassNames class_names(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::kLlama:
-      return {"llama", "LlamaForCausalLM"};
-    case Architecture::kMistral:
-      return {"mistral", "MistralForCausalLM"};
-    case Architecture::kQwen2:
-      return {"qwen2", "Qwen2ForCausalLM"};
-    case Architecture::kQwen3:
-      return {"qwen3", "Qwen3ForCausalLM"};
-  }
-  return {"", ""};
-}
-
 /// The rule behind ready divisors, if it is llama3's with the usual bounds 1 and 4.
 std::optional<Rope> rule_behind(const ModelConfig& config) {
   ModelConfig guess = config;
@@ -47,10 +29,10 @@ std::optional<Rope> rule_behind(const ModelConfig& config) {
   for (const float divisor : config.rope.frequency_divisors) {
     guess.rope.factor = std::max(guess.rope.factor, shortest(divisor));
   }
-  const std::vector<double> wanted = rope_frequencies(config);
+  const std::vector<double> wanted = rope_frequencies(config.rope, config.rotary_dim);
   for (uint32_t context = 32; context <= config.context; context *= 2) {
     guess.rope.original_context = context;
-    const std::vector<double> seen = rope_frequencies(guess);
+    const std::vector<double> seen = rope_frequencies(guess.rope, guess.rotary_dim);
     bool is_same = true;
     for (size_t pair = 0; pair < wanted.size(); ++pair) {
       is_same = is_same && std::abs(seen[pair] - wanted[pair]) <= 1e-4 * wanted[pair];
@@ -86,10 +68,10 @@ Json ids_json(const std::vector<int64_t>& ids) {
 }  // namespace
 
 std::string config_json_of(const ModelConfig& config, const ConfigExtras& extras) {
-  const ClassNames names = class_names(config.architecture);
+  const Family& family = family_of(config.architecture);
   Json json = {
-      {"architectures", Json::array({names.architecture})},
-      {"model_type", names.model_type},
+      {"architectures", Json::array({family.class_name})},
+      {"model_type", family.model_type},
       {"hidden_size", config.hidden},
       {"intermediate_size", config.intermediate},
       {"num_hidden_layers", config.layers},

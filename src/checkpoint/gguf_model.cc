@@ -7,6 +7,7 @@
 
 #include "base/message_text.h"
 #include "checkpoint/check_config.h"
+#include "checkpoint/family.h"
 #include "checkpoint/weight_table.h"
 
 namespace ovenbird {
@@ -55,6 +56,7 @@ void read_heads(GgufMetadata& metadata, const std::string& prefix, ModelConfig& 
   if (value_length.value_or(config.head_dim) != config.head_dim) {
     metadata.refuse(Code::kUnsupported, "heads whose keys and values differ in size");
   }
+  config.rotary_dim = config.head_dim;
   const auto rotated = metadata.count(prefix + "rope.dimension_count").value_or(config.head_dim);
   if (rotated == config.head_dim) return;
   if (rotated > config.head_dim || rotated % 2 != 0) {
@@ -150,7 +152,7 @@ WeightSet weights_of(const GgufFile& file, const ModelConfig& config) {
   for (const Weight bias :
        {Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias, Weight::kOutputBias,
         Weight::kGateBias, Weight::kUpBias, Weight::kDownBias}) {
-    const std::string name = weight_name(NameStyle::kGguf, bias, 0);
+    const std::string name = weight_place(config, NameStyle::kGguf, bias).name;
     wanted[static_cast<size_t>(bias)] = find_tensor(file, name) != nullptr;
   }
   return wanted;
@@ -169,13 +171,11 @@ Result<Architecture> gguf_architecture(GgufMetadata& metadata) {
   const auto name = metadata.text("general.architecture");
   if (metadata.fault()) return Failure{*metadata.fault()};
   if (!name) return fail(Code::kCorrupt, "metadata \"general.architecture\" is missing");
-  // Mistral models come as "llama": the two differ in nothing that a GGUF can say.
-  for (const Architecture known :
-       {Architecture::kLlama, Architecture::kQwen2, Architecture::kQwen3}) {
-    if (*name == name_of(known)) return known;
+  for (const Family& family : families()) {
+    if (family.gguf && *name == family.gguf) return family.architecture;
   }
-  return fail(Code::kUnsupported,
-              "the architecture is " + in_quotes(*name) + "; " + kArchitecturesSupported);
+  return fail(Code::kUnsupported, "the architecture is " + in_quotes(*name) + "; " +
+                                      architectures_supported(SourceKind::kGguf));
 }
 
 Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& vocabulary) {
@@ -184,7 +184,7 @@ Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& voca
   if (!architecture) return Failure{architecture.error()};
   ModelConfig config;
   config.architecture = *architecture;
-  const std::string prefix = std::string(name_of(*architecture)) + ".";
+  const std::string prefix = std::string(family_of(*architecture).gguf) + ".";
   read_counts(metadata, prefix, config);
   read_rope(metadata, prefix, config.rope);
   refuse_extras(metadata, prefix, config);
@@ -192,8 +192,9 @@ Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& voca
 
   // The embedding has a row for each token; that it does is checked with all other shapes.
   config.vocabulary = static_cast<uint32_t>(vocabulary.tokens.size());
-  config.tied_head = find_tensor(file, weight_name(NameStyle::kGguf, Weight::kHead, 0)) == nullptr;
-  config.qk_norm = *architecture == Architecture::kQwen3;
+  config.tied_head =
+      find_tensor(file, weight_place(config, NameStyle::kGguf, Weight::kHead).name) == nullptr;
+  config.query_key_norm = family_of(*architecture).query_key_norm;
   read_special_tokens(vocabulary, config);
   if (Status status = read_divisors(file, config); !status) return Failure{status.error()};
   if (Status status = check_config(config); !status) return Failure{status.error()};

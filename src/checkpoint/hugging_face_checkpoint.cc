@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/family.h"
 #include "checkpoint/hugging_face_config.h"
 #include "checkpoint/hugging_face_files.h"
 #include "checkpoint/sources.h"
@@ -29,8 +30,8 @@ class HuggingFaceCheckpoint : public Checkpoint {
     config_ = std::move(config);
   }
 
-  const Tensor* find(Weight weight, uint32_t layer) const override {
-    return weights_.find(weight, layer);
+  const Tensor* find(Weight weight, uint32_t layer, uint32_t expert) const override {
+    return weights_.find(weight, layer, expert);
   }
 
   void release(const Tensor& tensor) const override {

@@ -2,47 +2,39 @@
 #include "checkpoint/hugging_face_config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "base/message_text.h"
 #include "checkpoint/check_config.h"
+#include "checkpoint/family.h"
+#include "checkpoint/hugging_face_layers.h"
 #include "checkpoint/hugging_face_rope.h"
 #include "checkpoint/json_facts.h"
 
 namespace ovenbird {
 namespace {
 
-struct KnownArchitecture {
-  Architecture architecture;
-  const char* class_name;
-};
-
-constexpr KnownArchitecture kKnown[] = {
-    {Architecture::kLlama, "LlamaForCausalLM"},
-    {Architecture::kMistral, "MistralForCausalLM"},
-    {Architecture::kQwen2, "Qwen2ForCausalLM"},
-    {Architecture::kQwen3, "Qwen3ForCausalLM"},
-};
-
 /// `model_type` and `architectures` must agree; one of them may be missing.
-Architecture read_architecture(JsonFacts& facts) {
+const Family& read_family(JsonFacts& facts) {
   const auto type = facts.text("model_type");
   const auto classes = facts.texts("architectures");
   if (!type && classes.empty()) {
     facts.refuse(Code::kCorrupt, "config.json names no architecture (model_type, architectures)");
   }
-  for (const KnownArchitecture& known : kKnown) {
-    if (type && *type != name_of(known.architecture)) continue;
-    if (!classes.empty() && (classes.size() != 1 || classes.front() != known.class_name)) continue;
-    return known.architecture;
+  for (const Family& family : families()) {
+    if (type && *type != family.model_type) continue;
+    if (!classes.empty() && (classes.size() != 1 || classes.front() != family.class_name)) continue;
+    return family;
   }
-  facts.refuse(Code::kUnsupported,
-               "the architecture is " + in_quotes(classes.empty() ? "" : classes.front()) +
-                   ", model_type " + in_quotes(type.value_or("")) + "; " + kArchitecturesSupported);
-  return Architecture::kLlama;
+  facts.refuse(Code::kUnsupported, "the architecture is " +
+                                       in_quotes(classes.empty() ? "" : classes.front()) +
+                                       ", model_type " + in_quotes(type.value_or("")) + "; " +
+                                       architectures_supported(SourceKind::kHuggingFace));
+  return families().front();
 }
 
-void read_counts(JsonFacts& facts, ModelConfig& config) {
+void read_counts(JsonFacts& facts, const Family& family, ModelConfig& config) {
   config.hidden = facts.required_count("hidden_size");
   config.layers = facts.required_count("num_hidden_layers");
   config.heads = facts.required_count("num_attention_heads");
@@ -50,97 +42,101 @@ void read_counts(JsonFacts& facts, ModelConfig& config) {
   config.vocabulary = facts.required_count("vocab_size");
   config.context = facts.required_count("max_position_embeddings");
   config.kv_heads = facts.count("num_key_value_heads").value_or(config.heads);
-  config.rms_epsilon = rms_epsilon_of(facts.number("rms_norm_eps").value_or(1e-6));
-  config.tied_head = facts.flag("tie_word_embeddings").value_or(false);
-  config.qk_norm = config.architecture == Architecture::kQwen3;
-  if (const auto head_dim = facts.count("head_dim")) {
-    config.head_dim = *head_dim;
-  } else if (config.architecture == Architecture::kQwen3) {
-    config.head_dim = 128;
-  } else if (config.heads != 0) {
-    config.head_dim = config.hidden / config.heads;
+  config.rms_epsilon = rms_epsilon_of(facts.number("rms_norm_eps").value_or(family.epsilon));
+  config.tied_head = facts.flag("tie_word_embeddings").value_or(family.is_tied);
+  const uint32_t shared = config.heads == 0 ? 0 : config.hidden / config.heads;
+  const uint32_t without_key = family.head_dim == 0 ? shared : family.head_dim;
+  config.head_dim = facts.count("head_dim").value_or(without_key);
+}
+
+/// The numbers that a family multiplies by on the way, and its soft caps.
+void read_scales(JsonFacts& facts, const Family& family, ModelConfig& config) {
+  const auto number = [&](const char* key, double without_key) {
+    return static_cast<float>(facts.number(key).value_or(without_key));
+  };
+  if (family.scales_embedding) config.embedding_scale = std::sqrt(float(config.hidden));
+  if (family.has_pre_attention_scalar) {
+    const float scalar = number("query_pre_attn_scalar", 256);
+    config.attention_scale = scalar > 0 ? 1 / std::sqrt(scalar) : -1;
   }
+  if (family.has_multipliers) {
+    config.embedding_scale = number("embedding_multiplier", 1);
+    config.attention_scale = number("attention_multiplier", 1);
+    config.residual_scale = number("residual_multiplier", 1);
+    config.logit_scale = 1 / number("logits_scaling", 1);
+  }
+  const auto cap = [&](const char* key, double without_key) {
+    return number(key, facts.names(key) ? 0 : without_key);  // null: no cap
+  };
+  config.attention_soft_cap = cap("attn_logit_softcapping", family.attention_soft_cap);
+  config.logit_soft_cap = cap("final_logit_softcapping", family.logit_soft_cap);
+}
+
+void read_graph_facts(JsonFacts& facts, const Family& family, ModelConfig& config) {
+  config.norms = family.norms;
+  config.query_key_norm = family.query_key_norm;
+  config.activation = family.activation;
+  config.norm_offset = family.adds_one_to_norms ? 1.0f : 0.0f;
+  read_scales(facts, family, config);
 }
 
 void refuse_unsupported(JsonFacts& facts, const std::string& what) {
   facts.refuse(Code::kUnsupported, "config.json: " + what + " is not supported");
 }
 
-/// The window of layers that see only the newest tokens; nothing if all see everything.
-std::optional<uint32_t> sliding_window(JsonFacts& facts, const ModelConfig& config,
-                                       bool has_window_key) {
-  constexpr uint32_t kDefault = 4096;  // of these three families, when the key is missing
-  const auto named = facts.count("sliding_window");
-  const auto window = has_window_key ? named : std::optional(kDefault);
-  if (config.architecture == Architecture::kLlama) return std::nullopt;
-  if (config.architecture == Architecture::kMistral) return window;
-  if (!facts.flag("use_sliding_window").value_or(false)) return std::nullopt;
-  const auto kinds = facts.texts("layer_types");
-  if (!kinds.empty()) {
-    const bool slides = std::find(kinds.begin(), kinds.end(), "sliding_attention") != kinds.end();
-    return slides ? window : std::nullopt;
-  }
-  return facts.count("max_window_layers").value_or(28) < config.layers ? window : std::nullopt;
-}
-
-void check_attention(JsonFacts& facts, const ModelConfig& config, bool has_window_key) {
-  const auto window = sliding_window(facts, config, has_window_key);
-  if (window == 0U) {
-    facts.refuse(Code::kCorrupt, "config.json: sliding_window is 0, so no token would see another");
-  } else if (window && *window < config.context) {
-    refuse_unsupported(facts, "a sliding_window of " + std::to_string(*window) +
-                                  " tokens, less than max_position_embeddings " +
-                                  std::to_string(config.context) + ",");
-  }
-  for (const std::string& kind : facts.texts("layer_types")) {
-    if (kind != "full_attention" && kind != "sliding_attention") {
-      refuse_unsupported(facts, "the layer type " + in_quotes(kind));
-    }
-  }
+void check_activation(JsonFacts& facts, const Family& family) {
+  const bool is_gelu = family.activation == Activation::kGeluTanh;
+  const char* wanted = is_gelu ? "gelu_pytorch_tanh" : "silu";
+  const char* key = is_gelu ? "hidden_activation" : "hidden_act";  // Gemma's word is its own
+  const std::string seen = facts.text(key).value_or(wanted);
+  if (seen == wanted || (!is_gelu && seen == "swish")) return;
+  refuse_unsupported(facts, "the activation " + in_quotes(seen) + " (supported: " + wanted + ")");
 }
 
 /// Refuses what would change the numbers and is not built.
-void refuse_extras(JsonFacts& facts) {
+void refuse_extras(JsonFacts& facts, const Family& family) {
   if (const nlohmann::json* scheme = facts.object("quantization_config")) {
     JsonFacts inner(*scheme, "config.json: quantization_config");
     refuse_unsupported(facts, "quantization_config (" +
                                   in_quotes(inner.text("quant_method").value_or("")) +
                                   "); give the unquantized checkpoint or a GGUF; this");
   }
-  const std::string activation = facts.text("hidden_act").value_or("silu");
-  if (activation != "silu" && activation != "swish") {
-    refuse_unsupported(facts, "the activation " + in_quotes(activation) + " (supported: silu)");
+  check_activation(facts, family);
+  if (facts.flag("use_bidirectional_attention").value_or(false)) {
+    refuse_unsupported(facts, "use_bidirectional_attention");
   }
-  for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts"}) {
-    if (facts.count(key).value_or(0) > 0) refuse_unsupported(facts, std::string(key) + " (MoE)");
+  if (family.experts == ExpertNames::kNone) {
+    for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts"}) {
+      if (facts.count(key).value_or(0) > 0) refuse_unsupported(facts, std::string(key) + " (MoE)");
+    }
   }
-  for (const char* key :
-       {"attn_logit_softcapping", "final_logit_softcapping", "attention_multiplier",
-        "embedding_multiplier", "residual_multiplier", "logits_scaling", "query_pre_attn_scalar"}) {
-    if (facts.has(key)) refuse_unsupported(facts, key);
+  if (!family.has_multipliers) {
+    for (const char* key : {"attention_multiplier", "embedding_multiplier", "residual_multiplier",
+                            "logits_scaling"}) {
+      if (facts.has(key)) refuse_unsupported(facts, key);
+    }
+  }
+  if (!family.has_pre_attention_scalar) {
+    for (const char* key :
+         {"query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"}) {
+      if (facts.has(key)) refuse_unsupported(facts, key);
+    }
   }
 }
 
-WeightSet read_weights(JsonFacts& facts, const ModelConfig& config) {
+WeightSet read_weights(JsonFacts& facts, const Family& family, const ModelConfig& config) {
   WeightSet weights = plain_weights(config);
   const auto set = [&](std::initializer_list<Weight> kinds, bool is_there) {
     for (const Weight kind : kinds) weights[static_cast<size_t>(kind)] = is_there;
   };
-  const bool attention_bias = facts.flag("attention_bias").value_or(false);
-  const bool mlp_bias = facts.flag("mlp_bias").value_or(false);
-  switch (config.architecture) {
-    case Architecture::kLlama:
-      set({Weight::kGateBias, Weight::kUpBias, Weight::kDownBias}, mlp_bias);
-      [[fallthrough]];
-    case Architecture::kQwen3:
-      set({Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias, Weight::kOutputBias},
-          attention_bias);
-      break;
-    case Architecture::kQwen2:
-      set({Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias}, true);
-      break;
-    case Architecture::kMistral:
-      break;
+  if (family.biases == Biases::kNone) return weights;
+  const bool always = family.biases == Biases::kQueryKeyValue;
+  const bool named = facts.flag("attention_bias").value_or(false);
+  set({Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias}, always || named);
+  set({Weight::kOutputBias}, !always && named);
+  if (family.has_mlp_bias) {
+    set({Weight::kGateBias, Weight::kUpBias, Weight::kDownBias},
+        facts.flag("mlp_bias").value_or(false));
   }
   return weights;
 }
@@ -175,12 +171,14 @@ Result<HuggingFaceModel> hugging_face_model(const nlohmann::json& config,
   if (generation_facts.fault()) return Failure{*generation_facts.fault()};
 
   HuggingFaceModel model;
-  model.config.architecture = read_architecture(facts);
-  refuse_extras(facts);
-  read_counts(facts, model.config);
-  model.config.rope = hugging_face_rope(facts, model.config.context);
-  check_attention(facts, model.config, config.contains("sliding_window"));
-  model.weights = read_weights(facts, model.config);
+  const Family& family = read_family(facts);
+  model.config.architecture = family.architecture;
+  refuse_extras(facts, family);
+  read_counts(facts, family, model.config);
+  read_graph_facts(facts, family, model.config);
+  read_ropes(facts, family, model.config);
+  read_layer_facts(facts, family, model.config);
+  model.weights = read_weights(facts, family, model.config);
   read_special_tokens(facts, generation_facts, model.config);
   if (facts.fault()) return Failure{*facts.fault()};
   if (generation_facts.fault()) return Failure{*generation_facts.fault()};

@@ -105,6 +105,19 @@ std::vector<int64_t> JsonFacts::ids(const char* key) {
   return out;
 }
 
+std::vector<float> JsonFacts::numbers(const char* key) {
+  std::vector<float> out;
+  const Json* value = member(key);
+  if (!value) return out;
+  bool is_list = value->is_array();
+  for (size_t index = 0; is_list && index < value->size(); ++index) {
+    is_list = (*value)[index].is_number();
+    if (is_list) out.push_back((*value)[index].get<float>());
+  }
+  if (!is_list) refuse_kind(key, "a list of numbers");
+  return out;
+}
+
 const Json* JsonFacts::object(const char* key) {
   const Json* value = member(key);
   if (value && !value->is_object()) {

@@ -20,12 +20,15 @@ class JsonFacts {
   JsonFacts(const nlohmann::json& object, std::string where);
 
   bool has(const char* key) const { return member(key) != nullptr; }
+  /// Whether the key is there at all, be it with null.
+  bool names(const char* key) const { return object_.is_object() && object_.contains(key); }
   std::optional<uint32_t> count(const char* key);
   std::optional<double> number(const char* key);
   std::optional<bool> flag(const char* key);
   std::optional<std::string> text(const char* key);
   std::vector<std::string> texts(const char* key);
   std::vector<int64_t> ids(const char* key);  // one integer or a list of them
+  std::vector<float> numbers(const char* key);
   const nlohmann::json* object(const char* key);
 
   /// count() of a key that must be there.

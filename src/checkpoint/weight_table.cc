@@ -6,98 +6,10 @@
 #include <utility>
 
 #include "base/message_text.h"
+#include "checkpoint/family.h"
 
 namespace ovenbird {
 namespace {
-
-constexpr std::string_view kLayerMark = "#";  // stands for the layer's number in a name
-
-struct WeightNames {
-  Weight weight;
-  bool is_per_layer;
-  const char* hugging_face;
-  const char* gguf;
-};
-
-constexpr WeightNames kNames[] = {
-    {Weight::kEmbedding, false, "model.embed_tokens.weight", "token_embd.weight"},
-    {Weight::kFinalNorm, false, "model.norm.weight", "output_norm.weight"},
-    {Weight::kHead, false, "lm_head.weight", "output.weight"},
-    {Weight::kAttentionNorm, true, "model.layers.#.input_layernorm.weight",
-     "blk.#.attn_norm.weight"},
-    {Weight::kQuery, true, "model.layers.#.self_attn.q_proj.weight", "blk.#.attn_q.weight"},
-    {Weight::kKey, true, "model.layers.#.self_attn.k_proj.weight", "blk.#.attn_k.weight"},
-    {Weight::kValue, true, "model.layers.#.self_attn.v_proj.weight", "blk.#.attn_v.weight"},
-    {Weight::kOutput, true, "model.layers.#.self_attn.o_proj.weight", "blk.#.attn_output.weight"},
-    {Weight::kQueryBias, true, "model.layers.#.self_attn.q_proj.bias", "blk.#.attn_q.bias"},
-    {Weight::kKeyBias, true, "model.layers.#.self_attn.k_proj.bias", "blk.#.attn_k.bias"},
-    {Weight::kValueBias, true, "model.layers.#.self_attn.v_proj.bias", "blk.#.attn_v.bias"},
-    {Weight::kOutputBias, true, "model.layers.#.self_attn.o_proj.bias", "blk.#.attn_output.bias"},
-    {Weight::kQueryNorm, true, "model.layers.#.self_attn.q_norm.weight",
-     "blk.#.attn_q_norm.weight"},
-    {Weight::kKeyNorm, true, "model.layers.#.self_attn.k_norm.weight", "blk.#.attn_k_norm.weight"},
-    {Weight::kMlpNorm, true, "model.layers.#.post_attention_layernorm.weight",
-     "blk.#.ffn_norm.weight"},
-    {Weight::kGate, true, "model.layers.#.mlp.gate_proj.weight", "blk.#.ffn_gate.weight"},
-    {Weight::kUp, true, "model.layers.#.mlp.up_proj.weight", "blk.#.ffn_up.weight"},
-    {Weight::kDown, true, "model.layers.#.mlp.down_proj.weight", "blk.#.ffn_down.weight"},
-    {Weight::kGateBias, true, "model.layers.#.mlp.gate_proj.bias", "blk.#.ffn_gate.bias"},
-    {Weight::kUpBias, true, "model.layers.#.mlp.up_proj.bias", "blk.#.ffn_up.bias"},
-    {Weight::kDownBias, true, "model.layers.#.mlp.down_proj.bias", "blk.#.ffn_down.bias"},
-};
-
-constexpr bool names_follow_the_enumerators() {
-  for (size_t index = 0; index < std::size(kNames); ++index) {
-    if (static_cast<size_t>(kNames[index].weight) != index) return false;
-  }
-  return std::size(kNames) == kWeightKinds;
-}
-static_assert(names_follow_the_enumerators());
-
-struct Shape {
-  uint64_t rows, columns;  // rows = 0: a vector
-};
-
-Shape expected_shape(const ModelConfig& config, Weight weight) {
-  const uint64_t hidden = config.hidden;
-  const uint64_t query = uint64_t{config.heads} * config.head_dim;
-  const uint64_t key = uint64_t{config.kv_heads} * config.head_dim;
-  switch (weight) {
-    case Weight::kEmbedding:
-    case Weight::kHead:
-      return {config.vocabulary, hidden};
-    case Weight::kFinalNorm:
-    case Weight::kAttentionNorm:
-    case Weight::kMlpNorm:
-    case Weight::kOutputBias:
-    case Weight::kDownBias:
-      return {0, hidden};
-    case Weight::kQuery:
-      return {query, hidden};
-    case Weight::kKey:
-    case Weight::kValue:
-      return {key, hidden};
-    case Weight::kOutput:
-      return {hidden, query};
-    case Weight::kQueryBias:
-      return {0, query};
-    case Weight::kKeyBias:
-    case Weight::kValueBias:
-      return {0, key};
-    case Weight::kQueryNorm:
-    case Weight::kKeyNorm:
-      return {0, config.head_dim};
-    case Weight::kGate:
-    case Weight::kUp:
-      return {config.intermediate, hidden};
-    case Weight::kDown:
-      return {hidden, config.intermediate};
-    case Weight::kGateBias:
-    case Weight::kUpBias:
-      return {0, config.intermediate};
-  }
-  return {0, 0};
-}
 
 std::string text_of(const std::vector<uint64_t>& shape) {
   std::string out = "[";
@@ -108,22 +20,22 @@ std::string text_of(const std::vector<uint64_t>& shape) {
   return out + "]";
 }
 
-Result<Tensor> as_weight(const ModelConfig& config, Weight weight, StoredTensor stored) {
-  const Shape shape = expected_shape(config, weight);
-  const std::vector<uint64_t> wanted = shape.rows == 0
-                                           ? std::vector<uint64_t>{shape.columns}
-                                           : std::vector<uint64_t>{shape.rows, shape.columns};
-  if (stored.shape != wanted) {
+/// The part of a stored tensor that a weight is.
+Result<Tensor> as_weight(const WeightPlace& place, const StoredTensor& stored) {
+  if (stored.shape != place.stored_shape) {
     return fail(Code::kCorrupt, "tensor " + in_quotes(stored.name) + " has the shape " +
                                     text_of(stored.shape) + "; the configuration needs " +
-                                    text_of(wanted));
+                                    text_of(place.stored_shape));
   }
-  return Tensor{.name = std::move(stored.name),
+  Tensor tensor{.name = stored.name,
                 .type = stored.type,
-                .rows = shape.rows == 0 ? 1 : shape.rows,
-                .columns = shape.columns,
-                .bytes = stored.bytes,
+                .rows = place.rows,
+                .columns = place.columns,
+                .bytes = {},
                 .interleaved_heads = 0};
+  tensor.bytes =
+      stored.bytes.subspan(place.first_row * tensor.row_bytes(), place.rows * tensor.row_bytes());
+  return tensor;
 }
 
 /// What old checkpoints carry along and no reader uses.
@@ -133,16 +45,40 @@ bool is_ignored(const ModelConfig& config, std::string_view name) {
   return config.tied_head && name == "lm_head.weight";      // the embedding takes its place
 }
 
-}  // namespace
-
-std::string weight_name(NameStyle style, Weight weight, uint32_t layer) {
-  const WeightNames& names = kNames[static_cast<size_t>(weight)];
-  std::string name = style == NameStyle::kGguf ? names.gguf : names.hugging_face;
-  if (const size_t at = name.find(kLayerMark); at != std::string::npos) {
-    name.replace(at, kLayerMark.size(), std::to_string(layer));
+/// A file's tensors by name, and which of them have been used.
+class StoredTensors {
+ public:
+  explicit StoredTensors(std::vector<StoredTensor> stored)
+      : stored_(std::move(stored)), is_used_(stored_.size()) {
+    for (size_t index = 0; index < stored_.size(); ++index) by_name_[stored_[index].name] = index;
   }
-  return name;
-}
+
+  Result<Tensor> take(const WeightPlace& place) {
+    const auto entry = by_name_.find(place.name);
+    if (entry == by_name_.end()) {
+      return fail(Code::kCorrupt, "the tensor " + in_quotes(place.name) + " is missing");
+    }
+    is_used_[entry->second] = true;
+    return as_weight(place, stored_[entry->second]);
+  }
+
+  Status refuse_rest(const ModelConfig& config) const {
+    for (const auto& [name, index] : by_name_) {
+      if (is_used_[index] || is_ignored(config, name)) continue;
+      return fail(Code::kUnsupported, "the tensor " + in_quotes(name) + " is no part of a " +
+                                          std::string(name_of(config.architecture)) +
+                                          " decoder with this configuration");
+    }
+    return ok();
+  }
+
+ private:
+  std::vector<StoredTensor> stored_;
+  std::unordered_map<std::string, size_t> by_name_;
+  std::vector<bool> is_used_;
+};
+
+}  // namespace
 
 WeightSet plain_weights(const ModelConfig& config) {
   WeightSet wanted;
@@ -152,58 +88,56 @@ WeightSet plain_weights(const ModelConfig& config) {
         Weight::kGateBias, Weight::kUpBias, Weight::kDownBias}) {
     wanted[static_cast<size_t>(bias)] = false;
   }
-  wanted[static_cast<size_t>(Weight::kHead)] = !config.tied_head;
-  wanted[static_cast<size_t>(Weight::kQueryNorm)] = config.qk_norm;
-  wanted[static_cast<size_t>(Weight::kKeyNorm)] = config.qk_norm;
+  const auto set = [&](std::initializer_list<Weight> kinds, bool is_there) {
+    for (const Weight kind : kinds) wanted[static_cast<size_t>(kind)] = is_there;
+  };
+  set({Weight::kHead}, !config.tied_head);
+  set({Weight::kQueryNorm, Weight::kKeyNorm}, config.query_key_norm != QueryKeyNorm::kNone);
+  set({Weight::kAttentionNorm, Weight::kMlpNorm}, config.norms != NormPlacement::kAfter);
+  set({Weight::kAttentionPostNorm, Weight::kMlpPostNorm}, config.norms != NormPlacement::kBefore);
+  set({Weight::kRouter}, config.experts > 0);
   return wanted;
 }
 
 size_t WeightTable::slot(Weight weight, uint32_t layer) const {
-  const auto kind = static_cast<size_t>(weight);
-  return (kNames[kind].is_per_layer ? layer : 0) * kWeightKinds + kind;
+  return (is_per_layer(weight) ? layer : 0) * kWeightKinds + static_cast<size_t>(weight);
 }
 
 Result<WeightTable> WeightTable::bind(const ModelConfig& config, const WeightSet& wanted,
                                       NameStyle style, std::vector<StoredTensor> stored) {
-  std::unordered_map<std::string, size_t> by_name;
-  for (size_t index = 0; index < stored.size(); ++index) by_name[stored[index].name] = index;
-
+  StoredTensors found(std::move(stored));
   WeightTable table;
   table.layers_ = config.layers;
-  table.slots_.assign(size_t{config.layers} * kWeightKinds, kAbsent);
-  for (const WeightNames& names : kNames) {
-    if (!wanted[static_cast<size_t>(names.weight)]) continue;
-    const uint32_t layers = names.is_per_layer ? config.layers : 1;
-    for (uint32_t layer = 0; layer < layers; ++layer) {
-      const std::string name = weight_name(style, names.weight, layer);
-      const auto entry = by_name.find(name);
-      if (entry == by_name.end()) {
-        return fail(Code::kCorrupt, "the tensor " + in_quotes(name) + " is missing");
+  table.first_.assign(size_t{config.layers} * kWeightKinds, kAbsent);
+  table.counts_.assign(table.first_.size(), 0);
+  for (size_t kind = 0; kind < kWeightKinds; ++kind) {
+    const auto weight = static_cast<Weight>(kind);
+    const uint32_t layers = is_per_layer(weight) ? config.layers : 1;
+    for (uint32_t layer = 0; wanted[kind] && layer < layers; ++layer) {
+      const uint32_t count = count_in_layer(config, weight, layer);
+      if (count == 0) continue;
+      table.first_[table.slot(weight, layer)] = static_cast<uint32_t>(table.tensors_.size());
+      table.counts_[table.slot(weight, layer)] = count;
+      for (uint32_t expert = 0; expert < count; ++expert) {
+        auto tensor = found.take(weight_place(config, style, weight, layer, expert));
+        if (!tensor) return Failure{tensor.error()};
+        table.tensors_.push_back(*std::move(tensor));
       }
-      auto tensor = as_weight(config, names.weight, std::move(stored[entry->second]));
-      if (!tensor) return Failure{tensor.error()};
-      by_name.erase(entry);
-      table.slots_[table.slot(names.weight, layer)] = static_cast<uint32_t>(table.tensors_.size());
-      table.tensors_.push_back(*std::move(tensor));
     }
   }
-  for (const auto& [name, index] : by_name) {
-    if (is_ignored(config, name)) continue;
-    return fail(Code::kUnsupported, "the tensor " + in_quotes(name) + " is no part of a " +
-                                        std::string(name_of(config.architecture)) +
-                                        " decoder with this configuration");
-  }
+  if (Status status = found.refuse_rest(config); !status) return Failure{status.error()};
   return table;
 }
 
-const Tensor* WeightTable::find(Weight weight, uint32_t layer) const {
-  if (kNames[static_cast<size_t>(weight)].is_per_layer && layer >= layers_) return nullptr;
-  const uint32_t index = slots_[slot(weight, layer)];
-  return index == kAbsent ? nullptr : &tensors_[index];
+const Tensor* WeightTable::find(Weight weight, uint32_t layer, uint32_t expert) const {
+  if (is_per_layer(weight) && layer >= layers_) return nullptr;
+  const size_t at = slot(weight, layer);
+  if (first_[at] == kAbsent || expert >= counts_[at]) return nullptr;
+  return &tensors_[first_[at] + expert];
 }
 
-Tensor* WeightTable::find(Weight weight, uint32_t layer) {
-  return const_cast<Tensor*>(std::as_const(*this).find(weight, layer));
+Tensor* WeightTable::find(Weight weight, uint32_t layer, uint32_t expert) {
+  return const_cast<Tensor*>(std::as_const(*this).find(weight, layer, expert));
 }
 
 }  // namespace ovenbird

@@ -9,23 +9,18 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/stored_tensor.h"
+#include "checkpoint/weight_names.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
 
-inline constexpr size_t kWeightKinds = static_cast<size_t>(Weight::kDownBias) + 1;
-
-/// The two families of tensor names.
-enum class NameStyle { kHuggingFace, kGguf };
-
-/// The name that a weight has in a file; `layer` is ignored for the weights that exist once.
-std::string weight_name(NameStyle style, Weight weight, uint32_t layer);
+inline constexpr size_t kWeightKinds = static_cast<size_t>(Weight::kRouter) + 1;
 
 /// Which weights a model has: by position of the enumerators of Weight.
 using WeightSet = std::array<bool, kWeightKinds>;
 
-/// The weights that every decoder of this configuration has: all but head (if tied), biases, and
-/// query/key norms (unless qk_norm).
+/// The weights that every decoder of this configuration has: all but biases, and the head, norms
+/// and router that it says are not there.
 WeightSet plain_weights(const ModelConfig& config);
 
 /// Every weight of a model, found by what it is. Immutable.
@@ -37,8 +32,8 @@ class WeightTable {
   static Result<WeightTable> bind(const ModelConfig& config, const WeightSet& wanted,
                                   NameStyle style, std::vector<StoredTensor> stored);
 
-  const Tensor* find(Weight weight, uint32_t layer) const;
-  Tensor* find(Weight weight, uint32_t layer);
+  const Tensor* find(Weight weight, uint32_t layer, uint32_t expert = 0) const;
+  Tensor* find(Weight weight, uint32_t layer, uint32_t expert = 0);
 
   const std::vector<Tensor>& tensors() const { return tensors_; }
 
@@ -47,8 +42,9 @@ class WeightTable {
   size_t slot(Weight weight, uint32_t layer) const;
 
   uint32_t layers_ = 0;
-  std::vector<Tensor> tensors_;
-  std::vector<uint32_t> slots_;  // [layers, kWeightKinds], index into tensors_ or kAbsent
+  std::vector<Tensor> tensors_;  // the experts of one layer follow one another
+  std::vector<uint32_t> first_;  // [layers, kWeightKinds], index into tensors_ or kAbsent
+  std::vector<uint32_t> counts_;
 };
 
 }  // namespace ovenbird

@@ -63,6 +63,8 @@ CacheSlot::CacheSlot(const Manifest& manifest, uint32_t rows_max, PageMemory own
       head_dim_(manifest.model.head_dim),
       type_(manifest.cache_type),
       rope_frequencies_(manifest.model.rope_frequencies),
+      local_rope_frequencies_(manifest.model.local_rope_frequencies),
+      layer_ropes_(manifest.model.layer_ropes),
       row_bytes_(manifest.head_bytes(1)),
       rows_max_(rows_max),
       own_(std::move(own)),
@@ -202,6 +204,10 @@ uint32_t CacheSlot::units() const {
   return static_cast<uint32_t>(stack_.tensors.size()) * kv_heads_;
 }
 
+LayerRope CacheSlot::rope_of_layer(uint32_t layer) const {
+  return layer_ropes_.empty() ? LayerRope::kGlobal : layer_ropes_.at(layer);
+}
+
 void CacheSlot::move(const wire::SlotMove& move) {
   layout_ = move.to;
   if (move.rows == 0) return;  // told with the first row
@@ -223,10 +229,18 @@ void CacheSlot::run_move(const wire::SlotMove& move, uint32_t step) {
     stored();
   };
   const size_t bytes = rows_moved(move) * row_bytes_;
-  std::optional<KeyRotation> rotation;
-  if (move.dropped() > 0) rotation.emplace(rope_frequencies_, -int64_t{move.dropped()});
+  const int64_t turn = -int64_t{move.dropped()};
+  std::optional<KeyRotation> global, local;
+  if (turn != 0) {
+    global.emplace(rope_frequencies_, turn);
+    local.emplace(local_rope_frequencies_, turn);
+  }
   for (uint32_t index = (step - 1) / 2; index < units(); ++index) {
     const Unit unit = unit_of(move, index);
+    const LayerRope rope = rope_of_layer(index / kv_heads_ / 2);
+    const KeyRotation* rotation = nullptr;
+    if (turn != 0 && rope == LayerRope::kGlobal) rotation = &*global;
+    if (turn != 0 && rope == LayerRope::kLocal) rotation = &*local;
     // Where it does not run over itself, its rows are still whole if this is done again.
     const bool runs_over_itself = unit.from < unit.to + bytes && unit.to < unit.from + bytes;
     if (!runs_over_itself) {
@@ -261,7 +275,7 @@ CacheSlot::Unit CacheSlot::unit_of(const wire::SlotMove& move, uint32_t index) c
 
 /// Writes what a unit becomes to `place`, which its rows do not reach into.
 void CacheSlot::build(const Unit& unit, const wire::SlotMove& move, std::byte* place,
-                      const std::optional<KeyRotation>& rotation) const {
+                      const KeyRotation* rotation) const {
   const uint32_t rows = rows_moved(move);
   std::memcpy(place, unit.from, rows * row_bytes_);
   if (!unit.is_key || !rotation) return;

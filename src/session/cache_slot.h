@@ -96,17 +96,19 @@ class CacheSlot {
   void publish_layout();
   void stored() const;
   uint32_t units() const;
+  LayerRope rope_of_layer(uint32_t layer) const;
   void move(const wire::SlotMove& move);
   void run_move(const wire::SlotMove& move, uint32_t step);
   Unit unit_of(const wire::SlotMove& move, uint32_t index) const;
   void build(const Unit& unit, const wire::SlotMove& move, std::byte* place,
-             const std::optional<KeyRotation>& rotation) const;
+             const KeyRotation* rotation) const;
 
   uint32_t kv_heads_;
   uint32_t head_dim_;
   CacheType type_;
-  std::vector<double> rope_frequencies_;
-  size_t row_bytes_;  // of one head
+  std::vector<double> rope_frequencies_, local_rope_frequencies_;
+  std::vector<LayerRope> layer_ropes_;  // empty = all kGlobal
+  size_t row_bytes_;                    // of one head
   uint32_t rows_max_;
   uint32_t rows_ = 0;
   wire::SlotLayout layout_;  // what the header says, or will as soon as there are rows

@@ -22,13 +22,15 @@ struct KeyRows {
 /// Turns keys by a position difference = new position - old position, the same for all of them.
 ///
 /// Rotary embedding as Hugging Face lays it out: element i of a key is a pair with element
-/// i + head_dim / 2, and is turned by position * inverse_frequencies[i]. Turns add up, so a key of
+/// i + pairs, and is turned by position * inverse_frequencies[i]; elements beyond the pairs stay as
+/// they are. Turns add up, so a key of
 /// position p turned by q - p is the key of position q. Angles are computed in double, once, for
 /// all layers; the rotation is in float. A half-precision cache is rounded once for each turn, to
 /// nearest, ties to even.
 class KeyRotation {
  public:
-  /// `inverse_frequencies` is [head_dim / 2], with whatever scaling the model has applied to it.
+  /// `inverse_frequencies` is [pairs], at most head_dim / 2, with whatever scaling the model has
+  /// applied to it.
   KeyRotation(std::span<const double> inverse_frequencies, int64_t position_difference);
 
   /// Turns in place. `keys` is the whole [kv_heads, past, head_dim]: floats, or the bits of
@@ -53,7 +55,7 @@ class KeyRotation {
   template <typename Element>
   static void turn_last_pairs(const Turn& turn, size_t count, Element* lower, Element* upper);
 
-  size_t pairs_;             // head_dim / 2
+  size_t pairs_;
   std::vector<Turn> turns_;  // the last one is filled up with turns by nothing
 };
 

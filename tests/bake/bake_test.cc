@@ -83,7 +83,7 @@ TEST_CASE("the manifest says what the model is and which graphs there are") {
   CHECK(manifest.model.kv_heads == config.kv_heads);
   CHECK(manifest.model.vocabulary == config.vocabulary);
   CHECK(manifest.model.context == 4096);
-  CHECK(manifest.model.rope_frequencies == rope_frequencies(config));
+  CHECK(manifest.model.rope_frequencies == rope_frequencies(config.rope, config.rotary_dim));
   CHECK(manifest.model.eos_ids == config.eos_ids);
   CHECK(manifest.baked_by.starts_with("ovenbird "));
 
@@ -133,7 +133,7 @@ TEST_CASE("the weights' summary counts every parameter once, and bytes that are 
       }
       uint64_t repeated = 0;  // a query or key norm is stored for every head
       const ModelConfig& config = source->config();
-      if (config.qk_norm) {
+      if (config.query_key_norm == QueryKeyNorm::kEachHead) {
         repeated = uint64_t{config.layers} * (config.heads + config.kv_heads - 2) * config.head_dim;
       }
       CHECK(parameters == parameters_of(*source) + repeated);

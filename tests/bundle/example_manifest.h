@@ -21,6 +21,8 @@ inline Manifest example_manifest() {
                     .vocabulary = 16,
                     .context = 64,
                     .rope_frequencies = {1.0, 0.0177827941003892},
+                    .local_rope_frequencies = {1.0, 0.01},
+                    .layer_ropes = {LayerRope::kLocal, LayerRope::kNone},
                     .bos_ids = {1},
                     .eos_ids = {2, 15}};
   manifest.graphs = {{.file = "openvino_model.xml", .plan = "window", .width = 32},

@@ -36,6 +36,7 @@ TEST_CASE("a manifest comes back as it was written") {
   CHECK(again->target == Target::kCpu);
   CHECK(again->cache_type == CacheType::kF32);
   CHECK(again->model.rope_frequencies == example_manifest().model.rope_frequencies);
+  CHECK(again->model.layer_ropes == example_manifest().model.layer_ropes);
   CHECK(again->graphs[1].inputs[0].shape == std::vector<int64_t>{1, 8});
   CHECK(again->graphs[2].inputs[0].shape == std::vector<int64_t>{1, -1});
   CHECK(again->weights[0].group_size == 32);
@@ -140,8 +141,11 @@ TEST_CASE("numbers out of their range are called by their names") {
            {"/model/heads", limits::kHiddenMax, "model.head_dim"},
            {"/model/head_dim", 0, "model.head_dim"},
            {"/model/head_dim", 1, "model.head_dim"},
-           {"/model/head_dim", 6, "model.rope_frequencies"},
-           {"/model/rope_frequencies", Json::array({1.0}), "model.rope_frequencies"},
+           {"/model/head_dim", 2, "model.rope_frequencies"},
+           {"/model/rope_frequencies", Json::array(), "model.rope_frequencies"},
+           {"/model/layer_ropes", Json::array({"global"}), "model.layer_ropes"},
+           {"/model/layer_ropes", Json::array({"global", "spiral"}), "model.layer_ropes"},
+           {"/model/local_rope_frequencies", Json::array({1.0}), "model.local_rope_frequencies"},
            {"/model/vocabulary", 0, "model.vocabulary"},
            {"/model/context", 0, "model.context"},
            {"/model/eos_ids", Json::array({1.5}), "model.eos_ids"},

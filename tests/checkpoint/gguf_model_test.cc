@@ -51,7 +51,7 @@ TEST_CASE("the configuration is what the metadata says") {
   CHECK(config.rms_epsilon == 1e-5f);
   CHECK(config.rope.theta == 10000.0);
   CHECK(config.tied_head);
-  CHECK(!config.qk_norm);
+  CHECK(config.query_key_norm == QueryKeyNorm::kNone);
   CHECK(opened.checkpoint->description() == "GGUF v3, Tiny, F32");
 }
 
@@ -144,7 +144,7 @@ TEST_CASE("qwen2 and qwen3 keep their rows, qwen3 has norms on queries and keys"
   file.add_tensor("blk.0.attn_q_norm.weight", {4});
   file.add_tensor("blk.0.attn_k_norm.weight", {4});
   const Opened qwen3(file);
-  CHECK(qwen3.config().qk_norm);
+  CHECK(qwen3.config().query_key_norm == QueryKeyNorm::kEachHead);
   CHECK(qwen3.checkpoint->find(Weight::kQuery, 0)->interleaved_heads == 0);
   CHECK(qwen3.checkpoint->find(Weight::kKeyNorm, 0)->columns == 4);
   CHECK(qwen3.json()["architectures"][0] == "Qwen3ForCausalLM");

@@ -84,9 +84,9 @@ TEST_CASE("a GGUF and its directory agree on the configuration") {
     CHECK(seen.context == wanted.context);
     CHECK(seen.rms_epsilon == wanted.rms_epsilon);
     CHECK(seen.tied_head == wanted.tied_head);
-    CHECK(seen.qk_norm == wanted.qk_norm);
-    const auto frequencies = rope_frequencies(seen);
-    const auto wanted_frequencies = rope_frequencies(wanted);
+    CHECK(seen.query_key_norm == wanted.query_key_norm);
+    const auto frequencies = rope_frequencies(seen.rope, seen.rotary_dim);
+    const auto wanted_frequencies = rope_frequencies(wanted.rope, wanted.rotary_dim);
     REQUIRE(frequencies.size() == wanted_frequencies.size());
     for (size_t index = 0; index < frequencies.size(); ++index) {
       CHECK(frequencies[index] == doctest::Approx(wanted_frequencies[index]).epsilon(1e-6));

@@ -1,4 +1,5 @@
 // config.json: what is read, what is assumed when it is missing, and what is refused by name.
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -83,8 +84,8 @@ TEST_CASE("one of model_type and architectures is enough") {
 
 TEST_CASE("other architectures are refused by name") {
   check_refusals({
-      {as_family("gemma2", "Gemma2ForCausalLM", {}), Code::kUnsupported,
-       "\"Gemma2ForCausalLM\", model_type \"gemma2\"; supported are llama, mistral, qwen2 and"},
+      {as_family("gpt2", "GPT2LMHeadModel", {}), Code::kUnsupported,
+       "\"GPT2LMHeadModel\", model_type \"gpt2\"; supported are gemma2, gemma3_text, granite,"},
       {{{"architectures", {"Gemma2ForCausalLM"}}}, Code::kUnsupported, "Gemma2"},
       {{{"architectures", {"LlamaForSequenceClassification"}}}, Code::kUnsupported, "Sequence"},
       {{{"architectures", {"LlamaForCausalLM", "Other"}}}, Code::kUnsupported, "supported"},
@@ -108,7 +109,7 @@ TEST_CASE("biases and norms are wanted where the family has them") {
   CHECK(wants({{"tie_word_embeddings", false}}, Weight::kHead));
 }
 
-TEST_CASE("a sliding window is refused only where it hides something") {
+TEST_CASE("a sliding window counts only where it hides something") {
   const auto mistral = [](const Json& changes) {
     return as_family("mistral", "MistralForCausalLM", changes);
   };
@@ -117,25 +118,111 @@ TEST_CASE("a sliding window is refused only where it hides something") {
   };
   const Json active = {
       {"use_sliding_window", true}, {"sliding_window", 16}, {"max_window_layers", 0}};
-  CHECK(read(mistral({{"sliding_window", nullptr}})).has_value());
-  CHECK(read(mistral({{"sliding_window", 64}})).has_value());
-  CHECK(read(mistral({})).has_value());               // 4096, more than the context
-  CHECK(read({{"sliding_window", 16}}).has_value());  // llama knows no such key
-  CHECK(read(qwen({{"use_sliding_window", false}, {"sliding_window", 16}})).has_value());
-  CHECK(read(qwen({{"use_sliding_window", true}, {"sliding_window", 16}})).has_value());
+  const auto window = [](const Json& changes) {
+    const ModelConfig config = read_config(changes);
+    CHECK(config.layer(0).slides == (config.window > 0));
+    return config.window;
+  };
+  CHECK(window(mistral({{"sliding_window", nullptr}})) == 0);
+  CHECK(window(mistral({{"sliding_window", 64}})) == 0);
+  CHECK(window(mistral({})) == 0);               // 4096, more than the context
+  CHECK(window({{"sliding_window", 16}}) == 0);  // llama knows no such key
+  CHECK(window(qwen({{"use_sliding_window", false}, {"sliding_window", 16}})) == 0);
+  CHECK(window(qwen({{"use_sliding_window", true}, {"sliding_window", 16}})) == 0);
   Json full = active;
   full["layer_types"] = {"full_attention"};
-  CHECK(read(qwen(full)).has_value());
+  CHECK(window(qwen(full)) == 0);
   Json sliding = active;
   sliding["layer_types"] = {"sliding_attention"};
 
+  CHECK(window(mistral({{"sliding_window", 63}})) == 63);
+  CHECK(window(mistral({{"max_position_embeddings", 8192}})) == 4096);
+  CHECK(window(qwen(active)) == 16);
+  CHECK(window(qwen(sliding)) == 16);
+  Json unknown = active;
+  unknown["layer_types"] = {"linear_attention"};
+  Json two = active;
+  two["layer_types"] = {"full_attention", "full_attention"};
   check_refusals({
-      {mistral({{"sliding_window", 63}}), Code::kUnsupported, "sliding_window of 63 tokens"},
-      {mistral({{"max_position_embeddings", 8192}}), Code::kUnsupported, "4096"},
       {mistral({{"sliding_window", 0}}), Code::kCorrupt, "sliding_window is 0"},
-      {qwen(active), Code::kUnsupported, "sliding_window of 16 tokens"},
-      {qwen(sliding), Code::kUnsupported, "sliding_window of 16 tokens"},
-      {qwen({{"layer_types", {"linear_attention"}}}), Code::kUnsupported, "linear_attention"},
+      {qwen(unknown), Code::kUnsupported, "linear_attention"},
+      {qwen(two), Code::kCorrupt, "layer_types has 2 entries for 1 layers"},
+  });
+}
+
+TEST_CASE("layers that slide, are not rotated or have experts are where the family puts them") {
+  const auto layers = [](const Json& changes) {
+    Json all = changes;
+    all["num_hidden_layers"] = 6;
+    std::string seen;
+    const ModelConfig config = read_config(all);
+    for (uint32_t index = 0; index < config.layers; ++index) {
+      const LayerFacts layer = config.layer(index);
+      seen += layer.has_experts                 ? 'e'
+              : layer.rope == LayerRope::kNone  ? 'n'
+              : layer.rope == LayerRope::kLocal ? 'l'
+              : layer.slides                    ? 's'
+                                                : '.';
+    }
+    return seen;
+  };
+  const Json window = {{"sliding_window", 16}};
+  CHECK(layers(as_family("gemma2", "Gemma2ForCausalLM", window)) == "s.s.s.");
+  CHECK(layers(as_family("gemma3_text", "Gemma3ForCausalLM", window)) == "lllll.");
+  CHECK(layers(as_family("gemma3_text", "Gemma3ForCausalLM",
+                         {{"sliding_window", 16}, {"_sliding_window_pattern", 2}})) == "l.l.l.");
+  CHECK(layers(as_family("smollm3", "SmolLM3ForCausalLM", {})) == "...n..");
+  CHECK(layers(as_family("smollm3", "SmolLM3ForCausalLM", {{"no_rope_layer_interval", 2}})) ==
+        ".n.n.n");
+  CHECK(layers(as_family("smollm3", "SmolLM3ForCausalLM",
+                         {{"no_rope_layers", {0, 1, 1, 1, 1, 0}}})) == "n....n");
+  const Json experts = {
+      {"num_experts", 4}, {"num_experts_per_tok", 2}, {"moe_intermediate_size", 16}};
+  CHECK(layers(as_family("qwen3_moe", "Qwen3MoeForCausalLM", experts)) == "eeeeee");
+  Json some = experts;
+  some["decoder_sparse_step"] = 2;
+  some["mlp_only_layers"] = {5};
+  CHECK(layers(as_family("qwen3_moe", "Qwen3MoeForCausalLM", some)) == ".e.e..");
+  CHECK(layers(as_family("mixtral", "MixtralForCausalLM",
+                         {{"num_local_experts", 8}, {"num_experts_per_tok", 2}})) == "eeeeee");
+  Json none = experts;
+  none["num_experts_per_tok"] = 5;
+  check_refusals({
+      {as_family("mixtral", "MixtralForCausalLM", {}), Code::kCorrupt, "num_local_experts"},
+      {as_family("qwen3_moe", "Qwen3MoeForCausalLM", none), Code::kCorrupt, "experts"},
+      {as_family("smollm3", "SmolLM3ForCausalLM", {{"no_rope_layers", {1, 0}}}), Code::kCorrupt,
+       "no_rope_layers has 2 entries for 1 layers"},
+  });
+}
+
+TEST_CASE("a family's scales and soft caps are read, and null takes a cap away") {
+  const ModelConfig gemma = read_config(as_family("gemma2", "Gemma2ForCausalLM", {}));
+  CHECK(gemma.attention_soft_cap == 50.0f);
+  CHECK(gemma.logit_soft_cap == 30.0f);
+  CHECK(gemma.attention_scale == 1 / 16.0f);
+  CHECK(gemma.embedding_scale == doctest::Approx(std::sqrt(8.0)));
+  CHECK(gemma.norm_offset == 1.0f);
+  CHECK(gemma.head_dim == 256);
+  const ModelConfig bare = read_config(
+      as_family("gemma2", "Gemma2ForCausalLM",
+                {{"attn_logit_softcapping", nullptr}, {"final_logit_softcapping", nullptr}}));
+  CHECK(bare.attention_soft_cap == 0);
+  CHECK(bare.logit_soft_cap == 0);
+  const ModelConfig granite = read_config(as_family(
+      "granite", "GraniteForCausalLM", {{"logits_scaling", 8.0}, {"residual_multiplier", 0.5}}));
+  CHECK(granite.logit_scale == 0.125f);
+  CHECK(granite.residual_scale == 0.5f);
+  check_refusals({
+      {as_family("granite", "GraniteForCausalLM", {{"logits_scaling", 0.0}}), Code::kCorrupt,
+       "the logits' scale"},
+      {as_family("granite", "GraniteForCausalLM", {{"attention_multiplier", -1.0}}), Code::kCorrupt,
+       "the attention's scale"},
+      {as_family("gemma2", "Gemma2ForCausalLM", {{"query_pre_attn_scalar", 0}}), Code::kCorrupt,
+       "the attention's scale"},
+      {as_family("gemma2", "Gemma2ForCausalLM", {{"hidden_activation", "relu"}}),
+       Code::kUnsupported, "supported: gelu_pytorch_tanh"},
+      {as_family("gemma3_text", "Gemma3ForCausalLM", {{"use_bidirectional_attention", true}}),
+       Code::kUnsupported, "use_bidirectional_attention"},
   });
 }
 
@@ -151,10 +238,19 @@ TEST_CASE("rope scaling is refused where it is not built or makes no sense") {
   CHECK(read(llama3(1, 4, 32)).has_value());
   CHECK(read(scaling(Json::object())).has_value());
   check_refusals({
-      {scaling({{"type", "yarn"}, {"factor", 2}}), Code::kUnsupported,
-       "\"yarn\"; supported are default, linear and llama3"},
-      {scaling({{"rope_type", "dynamic"}, {"factor", 2}}), Code::kUnsupported, "dynamic"},
-      {{{"rope_parameters", {{"rope_type", "longrope"}}}}, Code::kUnsupported, "longrope"},
+      {scaling({{"rope_type", "dynamic"}, {"factor", 2}}), Code::kUnsupported,
+       "\"dynamic\"; supported are default, linear, llama3, yarn and longrope"},
+      {{{"rope_parameters", {{"rope_type", "longrope"}}}}, Code::kCorrupt, "short_factor"},
+      {scaling({{"type", "yarn"}}), Code::kCorrupt, "without factor"},
+      {scaling({{"type", "yarn"}, {"factor", 2}, {"beta_fast", -1}}), Code::kCorrupt, "beta_fast"},
+      {scaling({{"type", "yarn"}, {"factor", 2}, {"attention_factor", -1}}), Code::kCorrupt,
+       "attention factor"},
+      {scaling({{"type", "longrope"}, {"short_factor", {1}}, {"long_factor", {1, 1}}}),
+       Code::kCorrupt, "rope divisors: 1 of them, a head has 2 pairs"},
+      {scaling({{"type", "longrope"}, {"short_factor", {1, 0}}, {"long_factor", {1, 1}}}),
+       Code::kCorrupt, "divisor"},
+      {scaling({{"type", "longrope"}, {"short_factor", {1, "2"}}, {"long_factor", {1, 1}}}),
+       Code::kCorrupt, "not a list of numbers"},
       {scaling({{"type", "linear"}}), Code::kCorrupt, "without factor"},
       {scaling({{"type", "linear"}, {"factor", 0}}), Code::kCorrupt, "factor"},
       {scaling({{"type", "linear"}, {"factor", "2"}}), Code::kCorrupt, "not a number"},

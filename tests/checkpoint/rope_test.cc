@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "checkpoint/family.h"
 #include "checkpoint/hugging_face_rope.h"
 #include "checkpoint/json_facts.h"
 #include "checkpoint/model_config.h"
@@ -47,9 +48,13 @@ TEST_CASE("frequencies equal transformers', in the old words and the new") {
       JsonFacts facts(words, "config.json");
       ModelConfig config;
       config.head_dim = golden["head_dim"].get<uint32_t>();
-      config.rope = hugging_face_rope(facts, 131072);
+      config.context = 131072;
+      read_ropes(facts, family_of(Architecture::kLlama), config);
       REQUIRE(!facts.fault().has_value());
-      check_near(rope_frequencies(config), golden["frequencies"].get<std::vector<double>>());
+      check_near(rope_frequencies(rope_for_context(config.rope, golden.value("tokens", 1)),
+                                  config.rotary_dim),
+                 golden["frequencies"].get<std::vector<double>>());
+      CHECK(std::abs(config.rope.attention_factor - golden.value("attention_factor", 1.0)) < 1e-6);
     }
   }
 }
@@ -60,16 +65,18 @@ TEST_CASE("a missing original context is the model's, as in transformers") {
        {{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 1}, {"high_freq_factor", 4}}}};
   JsonFacts facts(words, "config.json");
 
-  CHECK(hugging_face_rope(facts, 4096).original_context == 4096);
+  ModelConfig config;
+  config.context = 4096;
+  read_ropes(facts, family_of(Architecture::kLlama), config);
+  CHECK(config.rope.original_context == 4096);
 }
 
 TEST_CASE("ready divisors divide") {
-  ModelConfig config;
-  config.head_dim = 4;
-  config.rope.scaling = RopeScaling::kLlama3;
-  config.rope.frequency_divisors = {1.0f, 8.0f};
+  Rope rope;
+  rope.scaling = RopeScaling::kLlama3;
+  rope.frequency_divisors = {1.0f, 8.0f};
 
-  check_near(rope_frequencies(config), {1.0, 0.01 / 8});
+  check_near(rope_frequencies(rope, 4), {1.0, 0.01 / 8});
 }
 
 }  // namespace

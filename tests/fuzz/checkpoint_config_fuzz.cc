@@ -16,8 +16,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     OVENBIRD_CHECK(!model.error().message.empty());
     return 0;
   }
-  for (const double frequency : ovenbird::rope_frequencies(model->config)) {
-    OVENBIRD_CHECK(std::isfinite(frequency));
+  const ovenbird::ModelConfig& config = model->config;
+  for (const uint32_t context : {1U, config.context}) {
+    const ovenbird::Rope rope = ovenbird::rope_for_context(config.rope, context);
+    for (const double frequency : ovenbird::rope_frequencies(rope, config.rotary_dim)) {
+      OVENBIRD_CHECK(std::isfinite(frequency));
+    }
   }
   for (const int64_t id : model->config.eos_ids) OVENBIRD_CHECK(id < model->config.vocabulary);
   return 0;

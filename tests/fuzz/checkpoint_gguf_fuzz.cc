@@ -14,7 +14,7 @@ void read_first_rows(const ovenbird::GgufModel& model) {
     std::vector<float> numbers(tensor.columns);
     ovenbird::dequantize(tensor.type, tensor.row(tensor.rows - 1), numbers);
   }
-  const auto frequencies = ovenbird::rope_frequencies(model.config);
+  const auto frequencies = ovenbird::rope_frequencies(model.config.rope, model.config.rotary_dim);
   OVENBIRD_CHECK(frequencies.size() == model.config.head_dim / 2);
   OVENBIRD_CHECK(!ovenbird::config_json_of(model.config, {.dtype = "float16"}).empty());
 }

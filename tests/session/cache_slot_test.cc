@@ -2,6 +2,7 @@
 #include "session/cache_slot.h"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include <doctest/doctest.h>
@@ -93,6 +94,61 @@ TEST_CASE("the rows behind those that are dropped move up, and their keys turn w
     bench.check_holds(tokens);
     bench.slot.drop(0, 20);
     bench.check_holds({});
+  }
+}
+
+/// Appends `rows` rows of random floats to a cache of f32.
+void append_random(CacheSlot& slot, uint32_t rows, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  std::vector<std::vector<float>> tensors(
+      2 * ToyModel::kLayers, std::vector<float>(ToyModel::kKvHeads * rows * ToyModel::kHeadDim));
+  std::vector<std::byte*> present;
+  for (std::vector<float>& tensor : tensors) {
+    for (float& number : tensor) number = normal(random);
+    present.push_back(reinterpret_cast<std::byte*>(tensor.data()));
+  }
+  slot.append(present, rows, 0, rows);
+}
+
+/// Row `row` of head 0 of a tensor.
+std::vector<float> row_of(const CacheSlot& slot, size_t tensor, uint32_t row) {
+  const auto* numbers = reinterpret_cast<const float*>(slot.stack().tensors[tensor]);
+  const float* first = numbers + size_t{row} * ToyModel::kHeadDim;
+  return {first, first + ToyModel::kHeadDim};
+}
+
+TEST_CASE("each layer's keys turn by its own rope, as far as it rotates them") {
+  Manifest manifest = toy_manifest(
+      {.context = 256, .past = kRowsMax, .short_past = 0, .cache_type = CacheType::kF32});
+  manifest.model.rope_frequencies = {1.0, 0.5};  // of a head of 8: the last four stay
+  manifest.model.local_rope_frequencies = {0.25, 0.125};
+  for (const LayerRope second : {LayerRope::kLocal, LayerRope::kNone}) {
+    manifest.model.layer_ropes = {LayerRope::kGlobal, second};
+    CacheSlot slot = std::move(*CacheSlot::create(manifest, kRowsMax, Pages::kPrivate));
+    slot.set_capacity(kRowsMax);
+    std::mt19937 random(5);
+    append_random(slot, 9, random);
+    for (uint32_t layer = 0; layer < 2; ++layer) {
+      const std::vector<float> key = row_of(slot, 2 * layer, 7);
+      const std::vector<float> value = row_of(slot, 2 * layer + 1, 7);
+      CacheSlot moved = std::move(*CacheSlot::create(manifest, kRowsMax, Pages::kPrivate));
+      moved.set_capacity(kRowsMax);
+      moved.copy_rows(slot, 9);
+      moved.drop(2, 3);
+      std::vector<float> wanted = key;
+      for (size_t i = 0; i < 2; ++i) {
+        const double frequency = layer == 0 ? manifest.model.rope_frequencies[i]
+                                 : second == LayerRope::kLocal
+                                     ? manifest.model.local_rope_frequencies[i]
+                                     : 0.0;
+        const double angle = -3 * frequency;
+        wanted[i] = float(key[i] * std::cos(angle) - key[i + 2] * std::sin(angle));
+        wanted[i + 2] = float(key[i + 2] * std::cos(angle) + key[i] * std::sin(angle));
+      }
+      const std::vector<float> seen = row_of(moved, 2 * layer, 4);
+      for (size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == doctest::Approx(wanted[i]));
+      CHECK(row_of(moved, 2 * layer + 1, 4) == value);
+    }
   }
 }
 

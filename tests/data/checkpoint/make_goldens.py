@@ -63,6 +63,25 @@ def llama3(factor: float, low: float, high: float, original: int) -> dict:
     }
 
 
+def yarn(factor: float, original: int, **more: object) -> dict:
+    return {
+        "rope_type": "yarn",
+        "factor": factor,
+        "original_max_position_embeddings": original,
+        **more,
+    }
+
+
+def longrope(original: int) -> dict:
+    return {
+        "rope_type": "longrope",
+        "short_factor": [1.0, 1.25, 1.5, 2.0],
+        "long_factor": [1.0, 2.0, 8.0, 24.0],
+        "original_max_position_embeddings": original,
+    }
+
+
+# Head size, theta, scaling, and for how many tokens.
 ROPES = [
     (64, 10000.0, {"rope_type": "default"}),
     (128, 1000000.0, {"rope_type": "default"}),
@@ -71,12 +90,17 @@ ROPES = [
     (64, 500000.0, llama3(32.0, 1.0, 4.0, 8192)),
     (16, 500000.0, llama3(8.0, 1.0, 4.0, 32)),
     (32, 20000.0, llama3(2.5, 1.5, 6.0, 100)),
+    (64, 1000000.0, yarn(4.0, 32768)),
+    (128, 10000.0, yarn(40.0, 4096, beta_fast=16.0, beta_slow=2.0, mscale=0.707, mscale_all_dim=1.0)),
+    (16, 10000.0, yarn(2.0, 64, attention_factor=1.25, truncate=False)),
+    (8, 10000.0, longrope(4096), 4096),
+    (8, 10000.0, longrope(4096), 4097),
 ]
 
 
 def make_rope() -> None:
     cases = []
-    for head_dim, theta, scaling in ROPES:
+    for head_dim, theta, scaling, *tokens in ROPES:
         config = LlamaConfig(
             hidden_size=head_dim,
             num_attention_heads=1,
@@ -84,9 +108,14 @@ def make_rope() -> None:
             max_position_embeddings=131072,
             rope_parameters={"rope_theta": theta, **scaling},
         )
-        frequencies = LlamaRotaryEmbedding(config).inv_freq.to(torch.float64).tolist()
+        rope = LlamaRotaryEmbedding(config)
         case = {"head_dim": head_dim, "theta": theta, "scaling": scaling}
-        cases.append({**case, "frequencies": frequencies})
+        if tokens:
+            case["tokens"] = tokens[0]
+            rope(torch.zeros(1, 1), torch.arange(tokens[0])[None])  # chooses its factors
+        if rope.attention_scaling != 1:
+            case["attention_factor"] = rope.attention_scaling
+        cases.append({**case, "frequencies": rope.inv_freq.to(torch.float64).tolist()})
     lines = ",\n".join(json.dumps(case) for case in cases)
     (HERE / "rope.json").write_text(f"[\n{lines}\n]\n")
 

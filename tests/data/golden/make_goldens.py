@@ -37,6 +37,7 @@ PROMPT, GREEDY = 16, 32  # tokens
 MARGIN_MIN = 0.02  # between the two best logits, wherever a golden names a best token
 DISTINCT_MIN = 8  # different tokens among the greedy ones
 FIRST_ID = 3  # the control tokens come before
+EAGER = {"attn_implementation": "eager", "experts_implementation": "eager"}
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 VERSIONS = {module.__name__: module.__version__
             for module in (torch, transformers, tokenizers, safetensors)}
@@ -55,13 +56,17 @@ def random_weight(case, seed, name, shape):
     numbers = generator(case["name"], seed, name).standard_normal(shape)
     if name.endswith(".bias"):
         return numbers * 0.25
+    # A family that multiplies its embedding has a smaller one, and a final norm that makes up for
+    # it: else the embedding drowns what the layers say.
+    shrink = case.get("shrink", 1.0)
     if len(shape) == 1:
-        return 1 + numbers * 0.2
+        offset = -1 if case["config"]["model_type"].startswith("gemma") else 0
+        return (1 + numbers * 0.2) / (shrink if name == "model.norm.weight" else 1) + offset
     if "embed_tokens" in name:
         tied = case["config"]["tie_word_embeddings"]
-        return numbers * (2 / shape[1] ** 0.5 if tied else 1.0)
+        return numbers * (2 * shrink / shape[1] ** 0.5 if tied else 1.0)
     gain = 2.0 if "lm_head" in name else 1.4 if "q_proj" in name or "k_proj" in name else 1.2
-    return numbers * gain / shape[1] ** 0.5
+    return numbers * gain / shape[-1] ** 0.5
 
 
 def new_model(config):
@@ -69,7 +74,7 @@ def new_model(config):
         (Path(folder) / "config.json").write_text(json.dumps(config))
         known = AutoConfig.from_pretrained(folder)
     return AutoModelForCausalLM.from_config(
-        known, attn_implementation="eager", dtype=torch.float32).eval()
+        known, **EAGER, dtype=torch.float32).eval()
 
 
 def fill(model, weights):
@@ -190,10 +195,32 @@ def write_json(path, value):
     path.write_text(layout(value) + "\n")
 
 
+def as_published(case, weights):
+    """Experts, which the model holds as one tensor, under the names that checkpoints give each."""
+    is_mixtral = case["config"]["model_type"] == "mixtral"
+    block = "block_sparse_moe" if is_mixtral else "mlp"
+    gate, up, down = ("w1", "w3", "w2") if is_mixtral else ("gate_proj", "up_proj", "down_proj")
+    out = {}
+    for name, weight in weights.items():
+        layer = name.split(".mlp.")[0]
+        if is_mixtral and name.endswith(".mlp.gate.weight"):
+            out[f"{layer}.{block}.gate.weight"] = weight
+        elif name.endswith("experts.gate_up_proj"):
+            for expert, both in enumerate(weight):
+                prefix = f"{layer}.{block}.experts.{expert}"
+                out[f"{prefix}.{gate}.weight"], out[f"{prefix}.{up}.weight"] = np.split(both, 2)
+        elif name.endswith("experts.down_proj"):
+            for expert, one in enumerate(weight):
+                out[f"{layer}.{block}.experts.{expert}.{down}.weight"] = one
+        else:
+            out[name] = weight
+    return out
+
+
 def write_weights(case, weights, folder):
     """One model.safetensors, or `shards` of them with an index."""
-    tensors = {name: torch.from_numpy(weight).to(DTYPES[case["dtype"]])
-               for name, weight in weights.items()}
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(weight)).to(DTYPES[case["dtype"]])
+               for name, weight in as_published(case, weights).items()}
     shards = case.get("shards", 1)
     if shards == 1:
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -243,7 +270,7 @@ def make_hugging_face(case, out):
     write_weights(case, weights, folder)
     texts = write_tokenizer(tokenizer_of(case), folder) if "tokenizer" in case else []
     on_disk = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager").eval()
+        folder, dtype=torch.float32, **EAGER).eval()
     write_json(folder / "golden.json", golden(case, on_disk, prompt, sequences) | {"texts": texts})
     return weights
 

@@ -1,0 +1,72 @@
+// Rows of a stored matrix from the tensors that they come from, on all processors.
+#include "bake/matrix_rows.h"
+
+#include <algorithm>
+#include <span>
+#include <thread>
+
+namespace ovenbird {
+namespace {
+
+/// Runs `work(first, last)` over [0, count) on all processors, each taking one run of rows.
+template <typename Work>
+void in_parallel(uint64_t count, const Work& work) {
+  const uint64_t threads =
+      std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, std::max<uint64_t>(count, 1));
+  std::vector<std::jthread> others;
+  for (uint64_t part = 1; part < threads; ++part) {
+    others.emplace_back([=, &work] { work(count * part / threads, count * (part + 1) / threads); });
+  }
+  work(0, count / threads);
+}
+
+bool is_kept(const Band& band, const MatrixFormat& format) {
+  return std::all_of(band.begin(), band.end(),
+                     [&](const Tensor* tensor) { return format == lossless_format(tensor->type); });
+}
+
+/// One row of the matrix; `weights` is room for its columns.
+bool convert_row(const Band& band, const MatrixFormat& format, uint64_t row,
+                 std::span<float> weights, const RowSink& out) {
+  for (size_t index = 0; index < band.size(); ++index) {
+    const Tensor& tensor = *band[index];
+    dequantize(tensor.type, tensor.row(row),
+               weights.subspan(index * tensor.columns, tensor.columns));
+  }
+  if (!is_kept(band, format)) return quantize_row(format, weights, out);
+  const RowBytes bytes = row_bytes(format, band[0]->columns);
+  for (size_t index = 0; index < band.size(); ++index) {
+    const Tensor& tensor = *band[index];
+    const RowSink part{.values = out.values.subspan(index * bytes.values, bytes.values),
+                       .scales = out.scales.subspan(index * bytes.scales, bytes.scales),
+                       .zeros = out.zeros.subspan(index * bytes.zeros, bytes.zeros)};
+    const auto kept = weights.subspan(index * tensor.columns, tensor.columns);
+    if (!keep_row(tensor.type, tensor.row(row), kept, part)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+uint64_t columns_of(const Band& band) { return band.size() * band[0]->columns; }
+
+std::optional<uint64_t> convert_rows(const Band& band, const StoredMatrix& matrix, uint64_t first,
+                                     const RowSink& sink) {
+  const RowBytes bytes = row_bytes(matrix.format, matrix.padded_columns);
+  const uint64_t count = sink.values.size() / bytes.values;
+  std::vector<uint8_t> good(count);
+  in_parallel(count, [&](uint64_t from, uint64_t to) {
+    std::vector<float> weights(columns_of(band));
+    for (uint64_t row = from; row < to; ++row) {
+      const RowSink out{.values = sink.values.subspan(row * bytes.values, bytes.values),
+                        .scales = sink.scales.subspan(row * bytes.scales, bytes.scales),
+                        .zeros = sink.zeros.subspan(row * bytes.zeros, bytes.zeros)};
+      good[row] = convert_row(band, matrix.format, first + row, weights, out);
+    }
+  });
+  const auto bad = std::find(good.begin(), good.end(), 0);
+  if (bad == good.end()) return std::nullopt;
+  return first + static_cast<uint64_t>(bad - good.begin());
+}
+
+}  // namespace ovenbird

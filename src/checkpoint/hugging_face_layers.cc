@@ -1,0 +1,131 @@
+// In what the layers of a model differ, as config.json says it: windows, ropes, experts.
+#include "checkpoint/hugging_face_layers.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/limits.h"
+#include "base/message_text.h"
+
+namespace ovenbird {
+namespace {
+
+void refuse_count(JsonFacts& facts, const char* key, size_t seen, uint32_t layers) {
+  facts.refuse(Code::kCorrupt, std::string("config.json: ") + key + " has " + std::to_string(seen) +
+                                   " entries for " + std::to_string(layers) + " layers");
+}
+
+/// `layer_types`, or what the family's pattern makes of the layers' numbers.
+std::vector<bool> sliding_pattern(JsonFacts& facts, const Family& family, uint32_t layers) {
+  std::vector<bool> slides(layers);
+  const std::vector<std::string> kinds = facts.texts("layer_types");
+  if (!kinds.empty() && kinds.size() != layers) {
+    refuse_count(facts, "layer_types", kinds.size(), layers);
+    return slides;
+  }
+  // "_sliding_window_pattern" is what some published Gemma 3 files call it.
+  const char* period_key =
+      facts.has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern";
+  const uint32_t period =
+      family.full_every == 0 ? 0 : facts.count(period_key).value_or(family.full_every);
+  const uint32_t first = facts.count("max_window_layers").value_or(28);
+  for (uint32_t layer = 0; layer < layers; ++layer) {
+    if (!kinds.empty()) {
+      slides[layer] = kinds[layer] == "sliding_attention";
+      if (slides[layer] || kinds[layer] == "full_attention") continue;
+      facts.refuse(Code::kUnsupported,
+                   "config.json: the layer type " + in_quotes(kinds[layer]) + " is not supported");
+    } else if (family.sliding == SlidingLayers::kPattern) {
+      slides[layer] = period == 0 || (layer + 1) % period != 0;
+    } else {
+      slides[layer] = layer >= first;
+    }
+  }
+  return slides;
+}
+
+std::vector<bool> sliding_layers(JsonFacts& facts, const Family& family, uint32_t layers) {
+  const bool is_used = facts.flag("use_sliding_window").value_or(false);
+  switch (family.sliding) {
+    case SlidingLayers::kNone:
+      break;
+    case SlidingLayers::kAll:
+      return std::vector<bool>(layers, true);
+    case SlidingLayers::kAllIfUsed:
+      return std::vector<bool>(layers, is_used);
+    case SlidingLayers::kIfUsed:
+      if (is_used) return sliding_pattern(facts, family, layers);
+      break;
+    case SlidingLayers::kPattern:
+      return sliding_pattern(facts, family, layers);
+  }
+  return std::vector<bool>(layers);
+}
+
+void read_windows(JsonFacts& facts, const Family& family, ModelConfig& config) {
+  const std::vector<bool> slides = sliding_layers(facts, family, config.layers);
+  for (uint32_t layer = 0; layer < config.layers; ++layer) {
+    config.layer_facts[layer].slides = slides[layer];
+    if (slides[layer] && family.local_theta != 0) {
+      config.layer_facts[layer].rope = LayerRope::kLocal;
+    }
+  }
+  if (std::find(slides.begin(), slides.end(), true) == slides.end()) return;
+  const auto named = facts.count("sliding_window");
+  const uint32_t without_key = facts.names("sliding_window") ? 0 : family.window;
+  config.window = named.value_or(without_key);
+  if (named == 0U) {
+    facts.refuse(Code::kCorrupt, "config.json: sliding_window is 0, so no token would see another");
+  }
+  if (config.window == 0 || config.window >= config.context) {  // hides nothing
+    config.window = 0;
+    for (LayerFacts& layer : config.layer_facts) layer.slides = false;
+  }
+}
+
+void read_unrotated(JsonFacts& facts, const Family& family, ModelConfig& config) {
+  if (family.unrotated_every == 0) return;
+  const std::vector<int64_t> rotates = facts.ids("no_rope_layers");  // 1 = with rope
+  if (!rotates.empty() && rotates.size() != config.layers) {
+    return refuse_count(facts, "no_rope_layers", rotates.size(), config.layers);
+  }
+  const uint32_t period = facts.count("no_rope_layer_interval").value_or(family.unrotated_every);
+  for (uint32_t layer = 0; layer < config.layers; ++layer) {
+    const bool is_unrotated =
+        rotates.empty() ? period != 0 && (layer + 1) % period == 0 : rotates[layer] == 0;
+    if (is_unrotated) config.layer_facts[layer].rope = LayerRope::kNone;
+  }
+}
+
+/// Qwen's experts may be in some layers only.
+bool is_dense(JsonFacts& facts, uint32_t layer) {
+  const std::vector<int64_t> dense = facts.ids("mlp_only_layers");
+  if (std::find(dense.begin(), dense.end(), int64_t{layer}) != dense.end()) return true;
+  const uint32_t step = facts.count("decoder_sparse_step").value_or(1);
+  return step == 0 || (layer + 1) % step != 0;
+}
+
+void read_experts(JsonFacts& facts, const Family& family, ModelConfig& config) {
+  if (family.experts == ExpertNames::kNone) return;
+  const bool is_qwen = family.experts == ExpertNames::kQwen;
+  config.experts = facts.required_count(is_qwen ? "num_experts" : "num_local_experts");
+  config.experts_per_token = facts.required_count("num_experts_per_tok");
+  config.expert_intermediate =
+      is_qwen ? facts.required_count("moe_intermediate_size") : config.intermediate;
+  config.normalizes_experts = !is_qwen || facts.flag("norm_topk_prob").value_or(false);
+  for (uint32_t layer = 0; layer < config.layers; ++layer) {
+    config.layer_facts[layer].has_experts = !is_qwen || !is_dense(facts, layer);
+  }
+}
+
+}  // namespace
+
+void read_layer_facts(JsonFacts& facts, const Family& family, ModelConfig& config) {
+  if (config.layers > limits::kLayersMax) return;  // check_config() says so
+  config.layer_facts.assign(config.layers, {});
+  read_windows(facts, family, config);
+  read_unrotated(facts, family, config);
+  read_experts(facts, family, config);
+}
+
+}  // namespace ovenbird
