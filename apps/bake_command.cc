@@ -14,7 +14,7 @@
 #include "base/message_text.h"
 #include "bundle/bundle.h"
 #include "checkpoint/checkpoint.h"
-#include "hub_cache.h"
+#include "fetch_source.h"
 #include "interrupt.h"
 #include "progress.h"
 #include "quantities.h"
@@ -33,7 +33,8 @@ void show(const std::string& text) {
 Result<Manifest> bake_with_progress(BakeJob job) {
   const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
   Progress progress(source_bytes(job.checkpoint),
-                    is_terminal ? Progress::Style::kBar : Progress::Style::kLines);
+                    is_terminal ? Progress::Style::kBar : Progress::Style::kLines,
+                    {.what = "bake", .at_end = ", writing the graphs"});
   const auto begin = std::chrono::steady_clock::now();
   job.progress = [&](uint64_t bytes_done) {
     show(progress.update(bytes_done, std::chrono::steady_clock::now() - begin));
@@ -75,7 +76,7 @@ ExitStatus say_what_was_made(const fs::path& target, bool has_tokenizer) {
 ExitStatus bake_bundle(const BakeCommand& command) {
   watch_for_interrupt();
   if (const Status valid = validate(command.options); !valid) return report(valid.error());
-  const Result<Source> source = find_source(command.source);
+  const Result<Source> source = fetch_source(command.source, command.revision);
   if (!source) return report(source.error());
   const Result<std::unique_ptr<Checkpoint>> checkpoint = open_checkpoint(source->path);
   if (!checkpoint) return report(checkpoint.error());

@@ -37,11 +37,19 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
       program, "bake", "Turn a model into a bundle: step graphs of fixed shape, and weights",
       "  ovenbird bake SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
       "  ovenbird bake ~/models/Qwen3-0.6B -o qwen3 --for cpu --weights int8\n"
-      "  ovenbird bake model.gguf -o exact --for cpu --weights gguf   # blocks kept as they are\n");
+      "  ovenbird bake model.gguf -o exact --for cpu --weights gguf   # blocks kept as they are\n"
+      "  ovenbird bake Intel/neural-chat-7b-v3-1           # downloads what is not in the cache\n"
+      "  ovenbird bake Qwen/Qwen2.5-0.5B-Instruct-GGUF:qwen2.5-0.5b-instruct-q4_0.gguf\n"
+      "\nHF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean to\n"
+      "other programs of the hub; docs/HUB.md says more.\n");
   add_name(app, "SOURCE",
            "A .gguf file, a Hugging Face directory (config.json and\n"
-           "*.safetensors), or a hub id that lies in the local hub cache",
+           "*.safetensors), or a model of the Hugging Face hub: OWNER/NAME,\n"
+           "OWNER/NAME@REVISION, or OWNER/NAME:FILE.gguf",
            "--model_id", bake.source);
+  app.add_option("--revision", bake.revision,
+                 "Branch, tag or commit of a model of the hub (default: main)")
+      ->option_text("REV");
   app.add_option("-o,--output", bake.output,
                  "The directory to make (default: SOURCE's name + \"-ovenbird\", here)")
       ->option_text("DIR");

@@ -22,6 +22,7 @@ struct ShowText {
 
 struct BakeCommand {
   std::string source;
+  std::optional<std::string> revision;          // of a model of the hub
   std::optional<std::filesystem::path> output;  // none: named after the source
   BakeOptions options;
   bool replace = false;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/mapped_file.h"
-#include "hub_cache.h"
+#include "source.h"
 #include "text/tokenizer_binary.h"
 
 namespace ovenbird {

@@ -1,4 +1,4 @@
-// The progress of a bake as text.
+// Progress as text.
 #include "progress.h"
 
 #include <algorithm>
@@ -29,10 +29,10 @@ uint64_t Progress::percent(uint64_t bytes_done) const {
   return bytes_total_ == 0 ? 100 : bytes_done * 100 / bytes_total_;
 }
 
-std::string Progress::words(uint64_t bytes_done, Seconds elapsed) const {
+std::string Progress::state(uint64_t bytes_done, Seconds elapsed) const {
   std::string text = std::to_string(percent(bytes_done)) + " %, " + size_text(bytes_done) + " of " +
                      size_text(bytes_total_);
-  if (bytes_done == bytes_total_) return text + ", writing the graphs";
+  if (bytes_done == bytes_total_) return text + words_.at_end;
   if (bytes_done == 0 || elapsed < kRateKnownAfter) return text;
   const double rest = static_cast<double>(bytes_total_ - bytes_done);
   return text + ", " + time_text(elapsed * rest / static_cast<double>(bytes_done)) + " left";
@@ -45,7 +45,7 @@ std::string Progress::bar(uint64_t bytes_done, Seconds elapsed) {
   shown_percent_ = percent(bytes_done);
   const size_t full = shown_percent_ * kBarColumns / 100;
   return kEraseLine + std::string("[") + std::string(full, '#') +
-         std::string(kBarColumns - full, '.') + "] " + words(bytes_done, elapsed);
+         std::string(kBarColumns - full, '.') + "] " + state(bytes_done, elapsed);
 }
 
 std::string Progress::line(uint64_t bytes_done, Seconds elapsed) {
@@ -55,7 +55,7 @@ std::string Progress::line(uint64_t bytes_done, Seconds elapsed) {
   if (percent(bytes_done) < shown_percent_ + kLinePercent) return "";
   shown_at_ = elapsed;
   shown_percent_ = percent(bytes_done);
-  return "bake: " + words(bytes_done, elapsed) + "\n";
+  return words_.what + ": " + state(bytes_done, elapsed) + "\n";
 }
 
 }  // namespace ovenbird

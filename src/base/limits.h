@@ -76,6 +76,15 @@ inline constexpr size_t kElfDynamicMax = 4096;         // entries; real: 40
 inline constexpr size_t kSelfTestBytesMax = 1 << 16;   // what its process may say; real: 300
 inline constexpr std::chrono::seconds kSelfTestTimeMax{60};  // a driver's first compile: seconds
 
+// What a model hub says. Everything in it may be a lie.
+inline constexpr size_t kHubListingBytesMax = 16u << 20;  // of 1,000 files: 60 kB
+inline constexpr size_t kHubFilesMax = 1 << 16;
+inline constexpr size_t kHubPathBytesMax = 512;
+inline constexpr size_t kHubRedirectsMax = 5;
+inline constexpr size_t kHubHeaderBytesMax = 1 << 18;  // of one answer; a signed address: 3 kB
+inline constexpr size_t kHubTokenBytesMax = 4096;
+inline constexpr std::chrono::seconds kHubWaitMax{300};  // that a hub may ask us to wait
+
 // Sampling and stop strings
 inline constexpr size_t kLogitBiasEntriesMax = 1024;  // OpenAI's interface takes 300
 inline constexpr size_t kStopStringsMax = 16;         // OpenAI's interface takes 4

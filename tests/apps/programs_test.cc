@@ -37,14 +37,16 @@ TEST_CASE("every code of an error has the exit code of the manual") {
   CHECK(exit_status(Code::kInternal) == 1);
 }
 
-TEST_CASE("ovenbird needs no OpenVINO, ovenbird-engine does") {
+TEST_CASE("ovenbird needs neither OpenVINO nor libcurl, ovenbird-engine does") {
   const std::string front = output_of("readelf -d " OVENBIRD_PROGRAM " | grep NEEDED");
   const std::string engine = output_of("readelf -d " OVENBIRD_PROGRAM "-engine | grep NEEDED");
 
   CHECK(front.find("libc.so") != std::string::npos);
   CHECK(front.find("openvino") == std::string::npos);
   CHECK(front.find("tbb") == std::string::npos);
+  CHECK(front.find("curl") == std::string::npos);
   CHECK(engine.find("libopenvino.so") != std::string::npos);
+  CHECK(engine.find("libcurl.so") != std::string::npos);
 }
 
 TEST_CASE("help and version go to standard output, exit code 0") {
@@ -66,7 +68,9 @@ TEST_CASE("wrong usage is one line on standard error, exit code 2") {
 TEST_CASE("a bundle or source that is not there is exit code 3") {
   check_failure(run_program({"inspect", "/nothing/here"}), 3);
   check_failure(run_program({"bake", "/nothing/here"}), 3);
-  check_failure(run_program({"bake", "--model_id", "Org/Model"}, "", {"HF_HUB_CACHE=/nothing"}), 3);
+  check_failure(run_program({"bake", "--model_id", "Org/Model"}, "",
+                            {"HF_HUB_CACHE=/nothing", "HF_HUB_OFFLINE=1"}),
+                3);
 }
 
 TEST_CASE("an engine that cannot be started is exit code 1, and names the variable") {

@@ -14,9 +14,10 @@ namespace {
 using Seconds = Progress::Seconds;
 
 constexpr uint64_t kMiB = 1 << 20;
+const Progress::Words kBake{.what = "bake", .at_end = ", writing the graphs"};
 
 TEST_CASE("the bar shows bytes, and time left once the rate is known") {
-  Progress progress(100 * kMiB, Progress::Style::kBar);
+  Progress progress(100 * kMiB, Progress::Style::kBar, kBake);
 
   CHECK(progress.update(0, Seconds(0)) ==
         "\r\x1b[K[........................] 0 %, 0 bytes of 100.0 MiB");
@@ -26,7 +27,7 @@ TEST_CASE("the bar shows bytes, and time left once the rate is known") {
 }
 
 TEST_CASE("the bar is drawn ten times a second at most, and always when the bytes are done") {
-  Progress progress(100, Progress::Style::kBar);
+  Progress progress(100, Progress::Style::kBar, kBake);
   CHECK(progress.update(1, Seconds(1)) != "");
   CHECK(progress.update(2, Seconds(1.05)) == "");
   CHECK(progress.update(3, Seconds(1.11)) != "");
@@ -34,14 +35,14 @@ TEST_CASE("the bar is drawn ten times a second at most, and always when the byte
 }
 
 TEST_CASE("a quick bake writes no line to a log") {
-  Progress progress(100, Progress::Style::kLines);
+  Progress progress(100, Progress::Style::kLines, kBake);
   std::string written;
   for (int done = 0; done <= 100; ++done) written += progress.update(done, Seconds(done * 0.02));
   CHECK(written + progress.finish() == "");
 }
 
 TEST_CASE("a long bake writes a line every tenth, and none twice") {
-  Progress progress(1000, Progress::Style::kLines);
+  Progress progress(1000, Progress::Style::kLines, kBake);
   std::string written;
   for (int done = 0; done <= 1000; ++done) written += progress.update(done, Seconds(done * 0.1));
   CHECK(std::count(written.begin(), written.end(), '\n') == 10);
@@ -49,12 +50,12 @@ TEST_CASE("a long bake writes a line every tenth, and none twice") {
 }
 
 TEST_CASE("no bytes at all are done from the beginning") {
-  Progress progress(0, Progress::Style::kBar);
+  Progress progress(0, Progress::Style::kBar, kBake);
   CHECK(progress.update(0, Seconds(0)).find("100 %") != std::string::npos);
 }
 
 TEST_CASE("more bytes than promised are not shown") {
-  Progress progress(10, Progress::Style::kBar);
+  Progress progress(10, Progress::Style::kBar, kBake);
   CHECK(progress.update(11, Seconds(0)).find("100 %, 10 bytes of 10 bytes") != std::string::npos);
 }
 
