@@ -84,7 +84,9 @@ TryEnd FileDownload::check_head(const HubReply& reply) {
   if (range_begin(reply.last.header("content-range")) == blob_.bytes()) return std::nullopt;
   TryEnd end = begin_again();
   return end ? end
-             : HubProblem{{Code::kIo, "another part of the file came than was asked for"}, true};
+             : HubProblem{
+                   {Code::kIo, "another part of the file came than was asked for; run this again"},
+                   true};
 }
 
 TryEnd FileDownload::take(const HubReply& reply, std::span<const std::byte> bytes, bool is_first) {
@@ -114,11 +116,13 @@ TryEnd FileDownload::try_once() {
   if (end) return end;
   if (reply.last.status == 416 && before > 0) {  // no such part: what is there is not of this file
     end = begin_again();
-    return end ? end : HubProblem{{Code::kIo, "the hub does not go on where it ended"}, true};
+    return end ? end
+               : HubProblem{{Code::kIo, "the hub does not go on where it ended; run this again"},
+                            true};
   }
   if (auto problem = problem_of(reply, place_.settings, place_.model)) return problem;
   if (blob_.is_whole()) return std::nullopt;
-  return HubProblem{{Code::kIo, "the answer ended early"}, true};
+  return HubProblem{{Code::kIo, "the answer ended early; run this again"}, true};
 }
 
 Status FileDownload::run() {
@@ -145,7 +149,7 @@ Status FileDownload::run() {
     }
     return fail(end->error.code, end->error.message + " (" + std::to_string(blob_.bytes()) +
                                      " of " + std::to_string(file_.facts.size) +
-                                     " bytes are kept; run this again to go on)");
+                                     " bytes are kept)");
   }
 }
 

@@ -40,7 +40,7 @@ std::string refusal(const HubReply& reply, const HubSettings& settings, const Mo
            settings.endpoint + "/settings/tokens, or unset it";
   }
   if (code == "RepoNotFound" || status == 401 || status == 404) return unknown_model(settings);
-  return origin_of(reply.url) + " answered HTTP " + std::to_string(status) +
+  return server_of(reply.url) + " answered HTTP " + std::to_string(status) +
          (words.empty() ? "" : ", " + printable(words));
 }
 
@@ -52,7 +52,7 @@ bool is_overload(long status) {
 HubProblem busy(const HubReply& reply) {
   const uint64_t seconds = reply.last.retry_after_s;
   const std::string answer =
-      origin_of(reply.url) + " answered HTTP " + std::to_string(reply.last.status) +
+      server_of(reply.url) + " answered HTTP " + std::to_string(reply.last.status) +
       (reply.last.status == 429 ? " (too many requests)" : "") +
       (seconds > 0 ? " and asks to wait " + std::to_string(seconds) + " s" : "") +
       "; run this again later";
@@ -66,7 +66,9 @@ std::optional<HubProblem> problem_of(const HubReply& reply, const HubSettings& s
                                      const ModelName& model) {
   const HttpReply& last = reply.last;
   if (!last.failure.empty()) {
-    return HubProblem{{Code::kIo, origin_of(reply.url) + ": " + last.failure}, last.may_pass};
+    const std::string advice = last.may_pass ? "; check the network, then run this again" : "";
+    return HubProblem{{Code::kIo, server_of(reply.url) + ": " + last.failure + advice},
+                      last.may_pass};
   }
   if (last.status == 200 || last.status == 206) return std::nullopt;
   if (is_overload(last.status)) return busy(reply);

@@ -63,6 +63,12 @@ std::string origin_of(const std::string& url) {
          parts.part(CURLUPART_PORT, CURLU_DEFAULT_PORT);
 }
 
+std::string server_of(const std::string& url) {
+  const Url parts(url);
+  const std::string port = parts.part(CURLUPART_PORT);
+  return parts.part(CURLUPART_HOST) + (port.empty() ? "" : ":" + port);
+}
+
 std::optional<std::string> redirected(const std::string& base, const std::string& location) {
   Url parts(base);
   if (!parts.is_valid() || location.empty() || !parts.set(location)) return std::nullopt;

@@ -13,6 +13,9 @@ bool is_endpoint(const std::string& url);
 /// Scheme, host and port, so that two addresses of one server compare equal; empty: no address.
 std::string origin_of(const std::string& url);
 
+/// The server as people write it: "HOST", or "HOST:PORT" where the address has a port.
+std::string server_of(const std::string& url);
+
 /// Where `location`, which may be relative, leads from `base`. None: nowhere, or with a user's
 /// name.
 std::optional<std::string> redirected(const std::string& base, const std::string& location);

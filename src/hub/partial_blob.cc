@@ -59,7 +59,7 @@ Status PartialBlob::take_over() {
 Status PartialBlob::append(std::span<const std::byte> bytes) {
   if (bytes.size() > facts_.size - bytes_) {
     return fail(Code::kCorrupt, "more bytes came than the " + std::to_string(facts_.size) +
-                                    " that the hub promised");
+                                    " that the hub promised; run this again");
   }
   while (!bytes.empty()) {
     const ssize_t count =
@@ -87,7 +87,8 @@ Status PartialBlob::become(const std::filesystem::path& path) {
     return fail(Code::kCorrupt,
                 "the bytes that came are not those that the hub promised: their "
                 "hash is " +
-                    hash_.found() + ", not " + facts_.etag);
+                    hash_.found() + ", not " + facts_.etag +
+                    "; run this again, without a mirror or proxy on the way");
   }
   // First the bytes, then the name: a machine that loses power keeps no name without them.
   if (::fdatasync(file_.get()) != 0) return failed("write");

@@ -66,6 +66,8 @@ TEST_CASE("one server is one scheme, host and port") {
   CHECK(origin_of("https://hub.co/") != origin_of("https://hub.co:8443/"));
   CHECK(origin_of("https://hub.co/") != origin_of("https://hub.co.evil.org/"));
   CHECK(origin_of("no address at all") == "");
+  CHECK(server_of("https://hub.co/x") == "hub.co");
+  CHECK(server_of("http://127.0.0.1:8080/x") == "127.0.0.1:8080");
 }
 
 TEST_CASE("http is for a user who says so, and for loopback then") {
