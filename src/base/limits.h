@@ -80,6 +80,7 @@ inline constexpr std::chrono::seconds kSelfTestTimeMax{60};  // a driver's first
 inline constexpr size_t kHubListingBytesMax = 16u << 20;  // of 1,000 files: 60 kB
 inline constexpr size_t kHubFilesMax = 1 << 16;
 inline constexpr size_t kHubPathBytesMax = 512;
+inline constexpr uint64_t kHubFileBytesMax = uint64_t{1} << 50;
 inline constexpr size_t kHubRedirectsMax = 5;
 inline constexpr size_t kHubHeaderBytesMax = 1 << 18;  // of one answer; a signed address: 3 kB
 inline constexpr size_t kHubTokenBytesMax = 4096;

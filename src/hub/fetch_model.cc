@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/message_text.h"
 #include "hub/cached_model.h"
 #include "hub/download_crew.h"
@@ -48,7 +49,8 @@ class Fetch {
   Result<FetchedModel> from_cache(const std::string& why_not_the_hub) const;
   bool needs_no_hub() const;
   Status get_files(const HubListing& listing);
-  Status get_missing(const std::string& commit, const std::vector<std::string>& names);
+  Status get_missing(const std::string& commit, const std::vector<std::string>& names,
+                     uint64_t bytes_max);
   Result<std::vector<FileToGet>> ask_facts(const std::string& commit,
                                            const std::vector<std::string>& names);
   Status check_space(uint64_t bytes) const;
@@ -126,7 +128,8 @@ Result<std::vector<FileToGet>> Fetch::ask_facts(const std::string& commit,
   return files;
 }
 
-Status Fetch::get_missing(const std::string& commit, const std::vector<std::string>& names) {
+Status Fetch::get_missing(const std::string& commit, const std::vector<std::string>& names,
+                          uint64_t bytes_max) {
   std::vector<std::string> missing;
   for (const std::string& name : names) {
     if (!is_there(cache_.snapshot(commit) / name)) missing.push_back(name);
@@ -136,7 +139,14 @@ Status Fetch::get_missing(const std::string& commit, const std::vector<std::stri
   if (!files) return Failure{files.error()};
   if (Status made = cache_.make_folders(); !made) return made;
   uint64_t bytes = 0;
-  for (const FileToGet& file : *files) bytes += missing_bytes(cache_, file);
+  for (const FileToGet& file : *files) {
+    if (file.facts.size > bytes_max) {
+      return fail(Code::kUnsupported, printable(file.name) + " has " +
+                                          std::to_string(file.facts.size) +
+                                          " bytes; accepted: " + std::to_string(bytes_max));
+    }
+    bytes += missing_bytes(cache_, file);
+  }
   if (Status space = check_space(bytes); !space) return space;
   bytes_total_ += bytes;
   const DownloadPlace place{job_.settings, job_.model, cache_, commit, stop_, bytes_come_};
@@ -155,12 +165,13 @@ Status Fetch::get_files(const HubListing& listing) {
   const auto choice = choose_files(listing.files, job_.model);
   if (!choice) return Failure{choice.error()};
   // The weights come last: where they are, all else is.
-  if (Status got = get_missing(listing.commit, choice->small); !got) return got;
+  if (Status got = get_missing(listing.commit, choice->small, limits::kJsonBytesMax); !got)
+    return got;
   const auto shards = indexed_weights(cache_, listing.commit, choice->index, listing.files);
   if (!shards) return Failure{shards.error()};
   std::vector<std::string> weights = choice->weights;
   weights.insert(weights.end(), shards->begin(), shards->end());
-  if (Status got = get_missing(listing.commit, weights); !got) return got;
+  if (Status got = get_missing(listing.commit, weights, limits::kHubFileBytesMax); !got) return got;
   return cache_.note_revision(revision(), listing.commit);
 }
 

@@ -2,11 +2,9 @@
 #include "hub/hub_client.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/message_text.h"
 #include "hub/hub_problem.h"
@@ -55,37 +53,6 @@ void take_facts(HubReply& reply) {
 Failure no_hub(const HubSettings& settings, const std::string& why) {
   return fail(Code::kCorrupt, settings.endpoint + " does not answer as a hub does: " + why +
                                   "; check HF_ENDPOINT, and proxies on the way");
-}
-
-Result<HubListing> parse_listing(const HubSettings& settings, const std::string& text) {
-  const auto json = parse_json(text, {.bytes_max = limits::kHubListingBytesMax});
-  if (!json) return no_hub(settings, json.error().message);
-  if (!json->is_object()) return no_hub(settings, "its listing is no object");
-  const auto sha = json->find("sha");
-  const auto siblings = json->find("siblings");
-  if (sha == json->end() || !sha->is_string() || !is_commit(sha->get_ref<const std::string&>())) {
-    return no_hub(settings, "its listing has no commit");
-  }
-  if (siblings == json->end() || !siblings->is_array()) {
-    return no_hub(settings, "its listing has no files");
-  }
-  if (siblings->size() > limits::kHubFilesMax) {
-    return fail(Code::kUnsupported,
-                "the repository has " + std::to_string(siblings->size()) +
-                    " files; accepted: " + std::to_string(limits::kHubFilesMax));
-  }
-  HubListing listing{.commit = sha->get<std::string>(), .files = {}};
-  for (const nlohmann::json& sibling : *siblings) {
-    const auto name = sibling.is_object() ? sibling.find("rfilename") : sibling.end();
-    const bool is_text = sibling.is_object() && name != sibling.end() && name->is_string();
-    const std::string file = is_text ? name->get<std::string>() : "";
-    if (!is_repository_path(file)) {
-      return fail(Code::kCorrupt, "the hub lists a file named " + in_quotes(file) +
-                                      ", which is no path inside a repository");
-    }
-    listing.files.push_back(file);
-  }
-  return listing;
 }
 
 }  // namespace
@@ -148,7 +115,11 @@ Result<HubListing> HubClient::list() {
                                    std::to_string(limits::kHubListingBytesMax) + " bytes");
     }
     const auto problem = problem_of(reply, settings_, model_);
-    if (!problem) return parse_listing(settings_, text);
+    if (!problem) {
+      auto listing = parse_listing(text);
+      const bool is_none = !listing && listing.error().code == Code::kCorrupt;
+      return is_none ? no_hub(settings_, listing.error().message) : listing;
+    }
     if (problem->may_pass && retries.wait(problem->wait)) continue;
     if (stop_) return fail(Code::kInterrupted, "interrupted");
     return Failure{problem->error};
@@ -175,7 +146,9 @@ Result<FileFacts> HubClient::facts(const std::string& commit, const std::string&
                                  "again");
     }
     if (!is_etag(reply.etag)) return no_hub(settings_, "no ETag for " + printable(file));
-    if (!reply.size) return no_hub(settings_, "no size for " + printable(file));
+    if (!reply.size || *reply.size > limits::kHubFileBytesMax) {
+      return no_hub(settings_, "no size for " + printable(file));
+    }
     return FileFacts{std::move(reply.etag), *reply.size};
   }
 }

@@ -10,17 +10,12 @@
 #include <vector>
 
 #include "hub/http_connection.h"
+#include "hub/hub_listing.h"
 #include "hub/hub_settings.h"
 #include "hub/model_name.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
-
-/// What a revision of a repository is. Names are checked (is_repository_path), contents are not.
-struct HubListing {
-  std::string commit;
-  std::vector<std::string> files;
-};
 
 /// What the hub says of one file.
 struct FileFacts {

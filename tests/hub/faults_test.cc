@@ -109,6 +109,18 @@ TEST_CASE("what came before the end of all tries is kept, and the next run goes 
   CHECK(scene.ranges().back() == "bytes=200000-");
 }
 
+TEST_CASE("a line that breaks often still gets there, as long as each try brings something on") {
+  Scene scene;
+  const std::string weights = varied_bytes(10 << 20);
+  scene.hub.add("Org/Tiny", kFile, weights);
+  scene.cache.settings.retry.tries = 2;
+  scene.hub.order(store_fault({{"do", "cut"}, {"after", 1 << 20}}));
+  const auto fetched = scene.cache.fetch("Org/Tiny");
+  REQUIRE_MESSAGE(fetched, fetched.error().message);
+  CHECK(scene.cache.file(kFile) == weights);
+  CHECK(scene.ranges().size() == 10);
+}
+
 TEST_CASE("a server that ignores the range gives the whole file again") {
   Scene scene;
   scene.hub.order(
@@ -312,9 +324,21 @@ TEST_CASE("a disk that is full ends it at once, and what has come is kept") {
 
 TEST_CASE("a model that does not fit on the disk is refused before its weights come") {
   Scene scene;
-  scene.hub.order({{{"path", kFile}, {"do", "size"}, {"size", uint64_t{1} << 60}}});
+  scene.hub.order({{{"path", kFile}, {"do", "size"}, {"size", uint64_t{1} << 49}}});
   CHECK(scene.fails("set HF_HUB_CACHE to a directory on another disk").code == Code::kIo);
   CHECK(scene.hub.downloads_of(kFile).empty());
+
+  Scene absurd;
+  absurd.hub.order({{{"path", kFile}, {"do", "size"}, {"size", uint64_t{1} << 63}}});
+  CHECK(absurd.fails("no size for model.safetensors").code == Code::kCorrupt);
+}
+
+TEST_CASE("a description that is larger than any reader takes is not fetched") {
+  Scene scene;
+  scene.hub.add("Org/Tiny", "tokenizer.json", varied_bytes(5000));
+  scene.hub.order({{{"path", "tokenizer.json"}, {"do", "size"}, {"size", uint64_t{1} << 30}}});
+  CHECK(scene.fails("accepted: 268435456").code == Code::kUnsupported);
+  CHECK(scene.hub.downloads_of("tokenizer.json").empty());
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ std::string first_line(int descriptor) {
 
 StubHub::StubHub(const std::string& certificate) {
   fs::create_directory(directory_.path() / "repositories");
+  ::setenv("no_proxy", "127.0.0.1", 1);  // whatever the machine has for others
   std::vector<std::string> words{OVENBIRD_PYTHON,
                                  OVENBIRD_STUB_HUB,
                                  directory_.path() / "repositories",
