@@ -41,7 +41,7 @@ Result<Source> find_source(const std::string& source) {
   if (path || !is_model_name(source)) return path;
   const auto model = parse_model_name(source);
   if (!model) return Failure{model.error()};
-  auto cached = find_cached_model(HubCache(hub_cache_root(), model->id), *model);
+  auto cached = find_cached_files(HubCache(hub_cache_root(), model->id), *model);
   if (cached) return Source{*std::move(cached), name_of_model(*model)};
   return fail(Code::kNotFound, "open source " + in_quotes(source) +
                                    ": no such file or directory, and " + cached.error().message +

@@ -15,7 +15,8 @@ struct Source {
 };
 
 /// `source` is an existing file or directory, or the name of a model such as "Qwen/Qwen3-0.6B" that
-/// lies in the hub's cache. Nothing is downloaded. Errors: kNotFound, with what to do.
+/// lies in the hub's cache, whole or in part. Nothing is downloaded. Errors: kNotFound, with what
+/// to do.
 Result<Source> find_source(const std::string& source);
 
 /// The same for a path alone. Errors: kNotFound.

@@ -28,19 +28,31 @@ Result<std::vector<std::string>> indexed_weights(const HubCache& cache, const st
   return shards_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, names);
 }
 
-Result<std::filesystem::path> find_cached_model(const HubCache& cache, const ModelName& model) {
+Result<std::filesystem::path> find_cached_files(const HubCache& cache, const ModelName& model) {
   const std::string revision = model.revision.empty() ? kMainRevision : model.revision;
   const auto commit = cache.commit_of(revision);
-  const std::vector<std::string> names = commit ? cache.files(*commit) : std::vector<std::string>();
-  if (names.empty()) {
+  if (!commit || cache.files(*commit).empty()) {
     return fail(Code::kNotFound,
                 cache.model().string() + " has no snapshot of its revision " + in_quotes(revision));
   }
+  const std::filesystem::path path = source_path(cache, model, *commit);
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return path;
+  return fail(Code::kNotFound,
+              cache.snapshot(*commit).string() + " has no " + in_quotes(model.file));
+}
+
+Result<std::filesystem::path> find_cached_model(const HubCache& cache, const ModelName& model) {
+  auto path = find_cached_files(cache, model);
+  if (!path) return path;
+  const std::string commit =
+      *cache.commit_of(model.revision.empty() ? kMainRevision : model.revision);
+  const std::vector<std::string> names = cache.files(commit);
   const auto choice = choose_files(names, model);
-  if (!choice) return fail_in(cache.snapshot(*commit).string(), choice.error());
-  const auto shards = indexed_weights(cache, *commit, choice->index, names);
-  if (!shards) return fail_in(cache.snapshot(*commit).string(), shards.error());
-  return source_path(cache, model, *commit);
+  if (!choice) return fail_in(cache.snapshot(commit).string(), choice.error());
+  const auto shards = indexed_weights(cache, commit, choice->index, names);
+  if (!shards) return fail_in(cache.snapshot(commit).string(), shards.error());
+  return path;
 }
 
 }  // namespace ovenbird

@@ -15,6 +15,10 @@ namespace ovenbird {
 std::filesystem::path source_path(const HubCache& cache, const ModelName& model,
                                   const std::string& commit);
 
+/// Where `model` lies in the cache, whatever is there of it: a tokenizer alone will do for some.
+/// Errors: kNotFound: no snapshot, or not the file.
+Result<std::filesystem::path> find_cached_files(const HubCache& cache, const ModelName& model);
+
 /// Where `model` lies in the cache, if every file that its weights need is there.
 /// Errors: kNotFound, and what choose_files() finds wrong.
 Result<std::filesystem::path> find_cached_model(const HubCache& cache, const ModelName& model);

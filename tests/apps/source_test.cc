@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "hub/cached_model.h"
 #include "support/temporary_directory.h"
 
 namespace ovenbird {
@@ -72,18 +73,24 @@ TEST_CASE("a model is found in the hub's cache, by main, by commit, by a GGUF's 
   CHECK(gguf->name == "tiny");
 }
 
-TEST_CASE("a snapshot without its weights is none") {
+TEST_CASE("a snapshot without weights is a source of a tokenizer, and of no bake") {
   const Cache cache;
+  const HubCache layout(cache.directory().path(), "Org/Tiny-1.0");
+  const ModelName model{.id = "Org/Tiny-1.0", .revision = {}, .file = {}};
+  CHECK(find_cached_model(layout, model));
+
   fs::remove(cache.snapshot() / "model.safetensors");
-  CHECK(!find_source("Org/Tiny-1.0"));
+  CHECK(find_source("Org/Tiny-1.0"));
+  CHECK(!find_cached_model(layout, model));
 
   cache.write("model.safetensors.index.json", R"({"weight_map": {"a": "m-1.safetensors"}})");
-  CHECK(!find_source("Org/Tiny-1.0"));
+  CHECK(!find_cached_model(layout, model));
   fs::create_symlink("../../blobs/gone", cache.snapshot() / "m-1.safetensors");
-  CHECK(!find_source("Org/Tiny-1.0"));
+  CHECK(!find_cached_model(layout, model));
   fs::remove(cache.snapshot() / "m-1.safetensors");
   cache.write("m-1.safetensors", "x");
-  CHECK(find_source("Org/Tiny-1.0"));
+  CHECK(find_cached_model(layout, model));
+  CHECK(!find_source("Org/Tiny-1.0:other.gguf"));
 }
 
 TEST_CASE("a model that is not in the cache says who downloads") {
