@@ -8,12 +8,15 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "bake/bake.h"
+#include "bake/import.h"
 #include "bake_tokenizer.h"
 #include "base/message_text.h"
 #include "bundle/bundle.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/openvino_export.h"
 #include "fetch_source.h"
 #include "interrupt.h"
 #include "progress.h"
@@ -29,28 +32,29 @@ void show(const std::string& text) {
   std::fflush(stderr);
 }
 
-/// bake() with a progress display on standard error, until it ends or Ctrl-C asks to.
-Result<Manifest> bake_with_progress(BakeJob job) {
+/// A bake with a progress display on standard error, until it ends or Ctrl-C asks to. `bake_it`
+/// is told whom to report to.
+template <typename BakeIt>
+Result<Manifest> with_progress(uint64_t bytes, const BakeIt& bake_it) {
   const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
-  Progress progress(source_bytes(job.checkpoint),
+  Progress progress(bytes,
                     is_terminal ? Progress::Style::kBar : Progress::Style::kLines,
                     {.what = "bake", .at_end = ", writing the graphs"});
   const auto begin = std::chrono::steady_clock::now();
-  job.progress = [&](uint64_t bytes_done) {
+  Result<Manifest> manifest = bake_it([&](uint64_t bytes_done) {
     show(progress.update(bytes_done, std::chrono::steady_clock::now() - begin));
     return !is_interrupted();
-  };
-  Result<Manifest> manifest = bake(job);
+  });
   show(progress.finish());
   return manifest;
 }
 
-void note_tokenizer(const BakedTokenizer& tokenizer, const ModelConfig& config) {
+void note_tokenizer(const BakedTokenizer& tokenizer, const ModelFacts& model) {
   if (tokenizer.files.empty()) {
     note("the source has no tokenizer.json: the bundle runs with --ids and --tokenizer_id only");
-  } else if (tokenizer.vocabulary > config.vocabulary) {
+  } else if (tokenizer.vocabulary > model.vocabulary) {
     note("the tokenizer has ids up to " + std::to_string(tokenizer.vocabulary - 1) +
-         ", the model's are below " + std::to_string(config.vocabulary) +
+         ", the model's are below " + std::to_string(model.vocabulary) +
          ": a text that needs the others will be refused");
   }
 }
@@ -71,6 +75,56 @@ ExitStatus say_what_was_made(const fs::path& target, bool has_tokenizer) {
   return finish_output();
 }
 
+ExitStatus finish(const Result<Manifest>& manifest, const BakedTokenizer& tokenizer,
+                  const fs::path& target) {
+  if (!manifest) return report(manifest.error());
+  note_tokenizer(tokenizer, manifest->model);
+  return say_what_was_made(target, !tokenizer.files.empty());
+}
+
+ExitStatus bake_checkpoint(const BakeCommand& command, const Source& source,
+                           const fs::path& target) {
+  const Result<std::unique_ptr<Checkpoint>> checkpoint = open_checkpoint(source.path);
+  if (!checkpoint) return report(checkpoint.error());
+  const Result<BakedTokenizer> tokenizer = bake_tokenizer(**checkpoint);
+  if (!tokenizer) return report(tokenizer.error());
+  const auto bake_it = [&](BakeProgress progress) {
+    return bake({.checkpoint = **checkpoint,
+                 .options = command.options,
+                 .target = target,
+                 .replace = command.replace,
+                 .extra_files = tokenizer->files,
+                 .progress = std::move(progress)});
+  };
+  return finish(with_progress(source_bytes(**checkpoint), bake_it), *tokenizer, target);
+}
+
+/// What optimum-intel exported: there is nothing to choose about its weights.
+ExitStatus bake_openvino_export(const BakeCommand& command, const Source& source,
+                                const fs::path& target) {
+  if (!command.weights_flag.empty()) {
+    return report({Code::kInvalidArgument,
+                   "bake " + one_line(source.path.string()) + ": " + command.weights_flag +
+                       ": an OpenVINO export's weights are kept as they are; leave the flag out, "
+                       "or bake the checkpoint that it was exported from"});
+  }
+  const Result<OpenvinoExport> opened = open_openvino_export(source.path);
+  if (!opened) return report(opened.error());
+  const Result<BakedTokenizer> tokenizer = bake_tokenizer(opened->tokenizer);
+  if (!tokenizer) return report(tokenizer.error());
+  const auto bake_it = [&](BakeProgress progress) {
+    return bake_export({.source = *opened,
+                        .for_target = command.options.target,
+                        .cache = command.options.cache,
+                        .context = command.options.context,
+                        .target = target,
+                        .replace = command.replace,
+                        .extra_files = tokenizer->files,
+                        .progress = std::move(progress)});
+  };
+  return finish(with_progress(opened->weights.bytes().size(), bake_it), *tokenizer, target);
+}
+
 }  // namespace
 
 ExitStatus bake_bundle(const BakeCommand& command) {
@@ -78,19 +132,9 @@ ExitStatus bake_bundle(const BakeCommand& command) {
   if (const Status valid = validate(command.options); !valid) return report(valid.error());
   const Result<Source> source = fetch_source(command.source, command.revision);
   if (!source) return report(source.error());
-  const Result<std::unique_ptr<Checkpoint>> checkpoint = open_checkpoint(source->path);
-  if (!checkpoint) return report(checkpoint.error());
-  const Result<BakedTokenizer> tokenizer = bake_tokenizer(**checkpoint);
-  if (!tokenizer) return report(tokenizer.error());
   const fs::path target = command.output.value_or(source->name + "-ovenbird");
-  const Result<Manifest> manifest = bake_with_progress({.checkpoint = **checkpoint,
-                                                        .options = command.options,
-                                                        .target = target,
-                                                        .replace = command.replace,
-                                                        .extra_files = tokenizer->files});
-  if (!manifest) return report(manifest.error());
-  note_tokenizer(*tokenizer, (*checkpoint)->config());
-  return say_what_was_made(target, !tokenizer->files.empty());
+  if (is_openvino_export(source->path)) return bake_openvino_export(command, *source, target);
+  return bake_checkpoint(command, *source, target);
 }
 
 }  // namespace ovenbird

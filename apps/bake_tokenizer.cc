@@ -62,4 +62,6 @@ Result<BakedTokenizer> bake_tokenizer(const Checkpoint& checkpoint) {
   return std::visit([](const auto& origin) { return bake_from(origin); }, checkpoint.tokenizer());
 }
 
+Result<BakedTokenizer> bake_tokenizer(const TokenizerFiles& files) { return bake_from(files); }
+
 }  // namespace ovenbird

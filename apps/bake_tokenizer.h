@@ -18,5 +18,6 @@ struct BakedTokenizer {
 /// they are. The tokenizer is compiled once, so that a broken one is found now. Errors: kCorrupt,
 /// kUnsupported: the source has a tokenizer that cannot be used.
 Result<BakedTokenizer> bake_tokenizer(const Checkpoint& checkpoint);
+Result<BakedTokenizer> bake_tokenizer(const TokenizerFiles& files);
 
 }  // namespace ovenbird

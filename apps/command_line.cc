@@ -38,13 +38,16 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
       "  ovenbird bake SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
       "  ovenbird bake ~/models/Qwen3-0.6B -o qwen3 --for cpu --weights int8\n"
       "  ovenbird bake model.gguf -o exact --for cpu --weights gguf   # blocks kept as they are\n"
+      "  ovenbird bake ~/exports/qwen3-int4-ov -o qwen3   # optimum-intel's weights, as they "
+      "are\n"
       "  ovenbird bake Intel/neural-chat-7b-v3-1           # downloads what is not in the cache\n"
       "  ovenbird bake Qwen/Qwen2.5-0.5B-Instruct-GGUF:qwen2.5-0.5b-instruct-q4_0.gguf\n"
       "\nHF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean to\n"
       "other programs of the hub; docs/HUB.md says more.\n");
   add_name(app, "SOURCE",
            "A .gguf file, a Hugging Face directory (config.json and\n"
-           "*.safetensors), or a model of the Hugging Face hub: OWNER/NAME,\n"
+           "*.safetensors), what optimum-intel exported (a directory with\n"
+           "openvino_model.xml), or a model of the Hugging Face hub: OWNER/NAME,\n"
            "OWNER/NAME@REVISION, or OWNER/NAME:FILE.gguf",
            "--model_id", bake.source);
   app.add_option("--revision", bake.revision,
@@ -85,6 +88,11 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
   app.add_option("--context", bake.options.context,
                  "Rows of the key/value cache, in tokens (default 2048)")
       ->option_text("P");
+  app.final_callback([&app, &bake] {
+    for (const char* flag : {"--weights", "--group-size", "--asymmetric", "--embedding"}) {
+      if (app.count(flag) > 0 && bake.weights_flag.empty()) bake.weights_flag = flag;
+    }
+  });
 }
 
 void add_inspect(CLI::App& program, InspectCommand& inspect) {

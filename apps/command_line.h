@@ -25,6 +25,7 @@ struct BakeCommand {
   std::optional<std::string> revision;          // of a model of the hub
   std::optional<std::filesystem::path> output;  // none: named after the source
   BakeOptions options;
+  std::string weights_flag;  // the first given flag that says how weights are stored; "": none
   bool replace = false;
 };
 

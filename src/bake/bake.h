@@ -6,18 +6,14 @@
 #include <vector>
 
 #include "bake/options.h"
+#include "bake/planned_graphs.h"
+#include "bake/small_files.h"
 #include "bake/weights_writer.h"
 #include "bundle/manifest.h"
 #include "checkpoint/checkpoint.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
-
-/// A file that goes into the bundle as it is (the tokenizer, the chat template).
-struct ExtraFile {
-  std::string name;
-  std::string content;
-};
 
 struct BakeJob {
   const Checkpoint& checkpoint;
@@ -33,9 +29,5 @@ struct BakeJob {
 /// Errors: kInvalidArgument (options, target, an NPU would refuse), kCorrupt (weights), kIo,
 /// kInterrupted; nothing is then left at `target` that was not there before.
 Result<Manifest> bake(const BakeJob& job);
-
-/// The step graphs of a bundle, as the manifest will list them; inputs and outputs still empty.
-/// `past` is P of the cached graphs; if it is large there is a second set with a shorter one.
-std::vector<GraphInfo> planned_graphs(uint32_t past);
 
 }  // namespace ovenbird

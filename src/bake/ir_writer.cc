@@ -46,10 +46,12 @@ Result<std::string> serialize(const std::shared_ptr<ov::Model>& model) {
 
 }  // namespace
 
-Result<IrWriter::Place> IrWriter::append(const ov::Node& node) {
-  const auto& constant = static_cast<const ov::op::v0::Constant&>(node);
-  const std::string bytes(static_cast<const char*>(constant.get_data_ptr()),
-                          constant.get_byte_size());
+void IrWriter::place(std::span<const std::byte> memory, uint64_t offset) {
+  placed_[{memory.data(), memory.size()}] = offset;
+}
+
+Result<IrWriter::Place> IrWriter::append(std::span<const std::byte> memory) {
+  const std::string bytes(reinterpret_cast<const char*>(memory.data()), memory.size());
   const auto [entry, is_new] = appended_.try_emplace(bytes, 0);
   if (is_new) {
     if (Status aligned = weights_.align(kAlignment); !aligned) return Failure{aligned.error()};
@@ -64,20 +66,23 @@ Result<std::map<std::string, IrWriter::Place>> IrWriter::place_constants(const o
   uint32_t unnamed = 0;
   uint32_t repeated = 0;
   for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
-    if (!ov::is_type<ov::op::v0::Constant>(node)) continue;
-    const auto blob = stored_.blobs.find(node->get_friendly_name());
-    if (blob == stored_.blobs.end()) {
-      const Result<Place> place = append(*node);
+    const auto constant = ov::as_type_ptr<ov::op::v0::Constant>(node);
+    if (!constant) continue;
+    const std::span<const std::byte> bytes(static_cast<const std::byte*>(constant->get_data_ptr()),
+                                           constant->get_byte_size());
+    const auto placed = placed_.find({bytes.data(), bytes.size()});
+    if (placed == placed_.end()) {
+      const Result<Place> place = append(bytes);
       if (!place) return Failure{place.error()};
       node->set_friendly_name("constant." + std::to_string(unnamed++));
       places[node->get_friendly_name()] = *place;
       continue;
     }
     // A tied head is a second node over the embedding's bytes; names in an IR are unique.
-    if (places.contains(blob->first)) {
-      node->set_friendly_name(blob->first + ".again" + std::to_string(repeated++));
+    if (places.contains(node->get_friendly_name())) {
+      node->set_friendly_name(node->get_friendly_name() + ".again" + std::to_string(repeated++));
     }
-    places[node->get_friendly_name()] = {blob->second.offset, blob->second.bytes};
+    places[node->get_friendly_name()] = {placed->second, bytes.size()};
   }
   return places;
 }

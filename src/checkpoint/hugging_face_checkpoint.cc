@@ -2,22 +2,16 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/json.h"
-#include "base/limits.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/family.h"
 #include "checkpoint/hugging_face_config.h"
 #include "checkpoint/hugging_face_files.h"
+#include "checkpoint/hugging_face_texts.h"
 #include "checkpoint/sources.h"
 #include "checkpoint/weight_table.h"
 
 namespace ovenbird {
 namespace {
-
-struct ConfigTexts {
-  std::string config;
-  std::string generation;
-};
 
 class HuggingFaceCheckpoint : public Checkpoint {
  public:
@@ -63,48 +57,10 @@ class HuggingFaceCheckpoint : public Checkpoint {
   std::variant<TokenizerFiles, GgufVocabulary> tokenizer_;
 };
 
-Result<ConfigTexts> read_config_texts(const std::filesystem::path& directory) {
-  auto config = read_text(directory / "config.json", limits::kConfigBytesMax);
-  if (!config) return Failure{config.error()};
-  if (config->empty()) {
-    return fail(
-        Code::kNotFound,
-        "it has no config.json, or an empty one (give a Hugging Face checkpoint, or a .gguf "
-        "file itself)");
-  }
-  auto generation = read_text(directory / "generation_config.json", limits::kConfigBytesMax);
-  if (!generation) return Failure{generation.error()};
-  return ConfigTexts{*std::move(config), *std::move(generation)};
-}
-
 Result<HuggingFaceModel> read_model(const ConfigTexts& texts) {
-  const auto config = parse_json(texts.config, {.bytes_max = limits::kConfigBytesMax});
-  if (!config) return fail_in("config.json", config.error());
-  nlohmann::json generation;
-  if (!texts.generation.empty()) {
-    auto parsed = parse_json(texts.generation, {.bytes_max = limits::kConfigBytesMax});
-    if (!parsed) return fail_in("generation_config.json", parsed.error());
-    if (!parsed->is_object()) {
-      return fail(Code::kCorrupt, "generation_config.json is no JSON object");
-    }
-    generation = *std::move(parsed);
-  }
-  return hugging_face_model(*config, generation);
-}
-
-Result<TokenizerFiles> read_tokenizer(const std::filesystem::path& directory) {
-  TokenizerFiles files;
-  const std::pair<const char*, std::string*> wanted[] = {
-      {"tokenizer.json", &files.tokenizer_json},
-      {"tokenizer_config.json", &files.tokenizer_config_json},
-      {"chat_template.jinja", &files.chat_template},
-  };
-  for (const auto& [name, text] : wanted) {
-    auto read = read_text(directory / name, limits::kJsonBytesMax);
-    if (!read) return Failure{read.error()};
-    *text = *std::move(read);
-  }
-  return files;
+  const auto parsed = parse_config_texts(texts);
+  if (!parsed) return Failure{parsed.error()};
+  return hugging_face_model(parsed->config, parsed->generation);
 }
 
 }  // namespace
@@ -119,7 +75,7 @@ Result<std::unique_ptr<Checkpoint>> open_hugging_face(const std::filesystem::pat
   auto weights = WeightTable::bind(model->config, model->weights, NameStyle::kHuggingFace,
                                    std::move(opened->tensors));
   if (!weights) return Failure{weights.error()};
-  auto tokenizer = read_tokenizer(directory);
+  auto tokenizer = read_tokenizer_files(directory);
   if (!tokenizer) return Failure{tokenizer.error()};
   return std::unique_ptr<Checkpoint>(std::make_unique<HuggingFaceCheckpoint>(
       std::move(opened->files), std::move(model->config), *std::move(weights), *std::move(texts),

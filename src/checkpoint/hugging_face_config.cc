@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "base/message_text.h"
 #include "checkpoint/check_config.h"
@@ -11,6 +12,7 @@
 #include "checkpoint/hugging_face_layers.h"
 #include "checkpoint/hugging_face_rope.h"
 #include "checkpoint/json_facts.h"
+#include "checkpoint/special_tokens.h"
 
 namespace ovenbird {
 namespace {
@@ -141,25 +143,6 @@ WeightSet read_weights(JsonFacts& facts, const Family& family, const ModelConfig
   return weights;
 }
 
-/// Ids that the model cannot produce are left out: -1 stands for "none" in old files.
-std::vector<int64_t> possible_ids(const std::vector<int64_t>& ids, uint32_t vocabulary) {
-  std::vector<int64_t> out;
-  for (const int64_t id : ids) {
-    const bool is_new = std::find(out.begin(), out.end(), id) == out.end();
-    if (id >= 0 && id < vocabulary && is_new) out.push_back(id);
-  }
-  return out;
-}
-
-void read_special_tokens(JsonFacts& facts, JsonFacts& generation, ModelConfig& config) {
-  const auto ids = [&](const char* key) {
-    JsonFacts& source = generation.has(key) ? generation : facts;
-    return possible_ids(source.ids(key), config.vocabulary);
-  };
-  config.bos_ids = ids("bos_token_id");
-  config.eos_ids = ids("eos_token_id");
-}
-
 }  // namespace
 
 Result<HuggingFaceModel> hugging_face_model(const nlohmann::json& config,
@@ -179,7 +162,9 @@ Result<HuggingFaceModel> hugging_face_model(const nlohmann::json& config,
   read_ropes(facts, family, model.config);
   read_layer_facts(facts, family, model.config);
   model.weights = read_weights(facts, family, model.config);
-  read_special_tokens(facts, generation_facts, model.config);
+  SpecialTokens tokens = read_special_tokens(facts, generation_facts, model.config.vocabulary);
+  model.config.bos_ids = std::move(tokens.bos_ids);
+  model.config.eos_ids = std::move(tokens.eos_ids);
   if (facts.fault()) return Failure{*facts.fault()};
   if (generation_facts.fault()) return Failure{*generation_facts.fault()};
   if (Status status = check_config(model.config); !status) {

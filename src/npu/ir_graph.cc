@@ -54,12 +54,32 @@ std::vector<std::string> split_names(std::string_view text) {
   return names;
 }
 
+template <typename Number>
+std::optional<Number> read_whole(std::string_view text) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 /// -1 is an open dimension, and the smallest there is.
 std::optional<int64_t> read_dimension(std::string_view text) {
-  int64_t size = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
-  if (error != std::errc() || end != text.data() + text.size() || size < -1) return std::nullopt;
-  return size;
+  const auto size = read_whole<int64_t>(text);
+  return size && *size >= -1 ? size : std::nullopt;
+}
+
+/// "49152, 576"; "" is a scalar. Of a constant: nothing is open.
+std::optional<std::vector<int64_t>> read_shape(std::string_view text) {
+  std::vector<int64_t> shape;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const auto size = read_dimension(text.substr(0, comma));
+    if (!size || *size < 0 || shape.size() == limits::kIrRankMax) return std::nullopt;
+    shape.push_back(*size);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    while (text.starts_with(' ')) text.remove_prefix(1);
+  }
+  return shape;
 }
 
 /// Where a layer's ports lie in IrLayer's vectors, by the ids that edges use.
@@ -100,12 +120,14 @@ class Reader {
     }
     IrLayer layer{.id = node.attribute("id").value(),
                   .name = node.attribute("name").value(),
-                  .type = node.attribute("type").value()};
+                  .type = node.attribute("type").value(),
+                  .opset = node.attribute("version").value()};
     if (layer.id.empty() || layer.type.empty()) return corrupt_in(layer, "has no id or no type");
     const std::string_view id = node.attribute("id").value();
     if (!places_.try_emplace(id, graph_.layers.size()).second) {
       return corrupt_in(layer, "there are two with this id");
     }
+    if (Status read = read_constant(node, layer); !read) return read;
     PortPlaces ports;
     if (Status read = read_outputs(node, layer, ports); !read) return read;
     for (const pugi::xml_node port : node.child("input").children("port")) {
@@ -118,6 +140,23 @@ class Reader {
     layer.sources.resize(ports.inputs.size(), kNowhere);
     graph_.layers.push_back(std::move(layer));
     ports_.push_back(std::move(ports));
+    return ok();
+  }
+
+  static Status read_constant(const pugi::xml_node& node, IrLayer& layer) {
+    if (layer.type != "Const") return ok();
+    const pugi::xml_node data = node.child("data");
+    IrConstant constant{.type = data.attribute("element_type").value()};
+    const std::optional<std::vector<int64_t>> shape = read_shape(data.attribute("shape").value());
+    const auto offset = read_whole<uint64_t>(data.attribute("offset").value());
+    const auto bytes = read_whole<uint64_t>(data.attribute("size").value());
+    if (!shape || !offset || !bytes || constant.type.empty()) {
+      return corrupt_in(layer, "its data name no element_type, shape, offset and size");
+    }
+    constant.shape = *shape;
+    constant.offset = *offset;
+    constant.bytes = *bytes;
+    layer.constant = std::move(constant);
     return ok();
   }
 

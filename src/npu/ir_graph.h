@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +25,22 @@ struct IrSource {
   size_t output = 0;  // index into its outputs
 };
 
+/// Where a Const says that its numbers lie in the weights file. Nobody has compared it with one.
+struct IrConstant {
+  std::string type;
+  std::vector<int64_t> shape;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;
+};
+
 struct IrLayer {
-  std::string id;    // as the IR's edges name it
-  std::string name;  // the friendly name
-  std::string type;  // "MatMul", "Const", "Parameter", "Result", ...
+  std::string id;     // as the IR's edges name it
+  std::string name;   // the friendly name
+  std::string type;   // "MatMul", "Const", "Parameter", "Result", ...
+  std::string opset;  // "opset1", ...
   std::vector<IrOutput> outputs;
-  std::vector<IrSource> sources;  // one for each input, in the order of its ports
+  std::vector<IrSource> sources;            // one for each input, in the order of its ports
+  std::optional<IrConstant> constant = {};  // of each Const, and of nothing else
 };
 
 struct IrGraph {
