@@ -45,6 +45,9 @@ std::optional<uint64_t> bytes_of(const std::vector<int64_t>& shape, uint64_t bit
 }
 
 Status check_constant(const IrLayer& layer, uint64_t weights_bytes) {
+  if (!layer.constant) {
+    return fail(Code::kCorrupt, name_of(layer) + " does not say where its numbers lie");
+  }
   const IrConstant& constant = *layer.constant;
   const std::optional<uint64_t> bits = bits_of(constant.type);
   if (!bits) {
@@ -164,7 +167,7 @@ Result<CacheForm> check_exported_graph(const IrGraph& graph, uint64_t weights_by
   for (const IrLayer& layer : graph.layers) {
     if (Status done = check_operation(layer); !done) return Failure{done.error()};
     Status noted = ok();
-    if (layer.constant) noted = check_constant(layer, weights_bytes);
+    if (layer.type == "Const") noted = check_constant(layer, weights_bytes);
     if (layer.type == "Parameter") noted = note_input(layer, ports);
     if (layer.type == "Result") noted = note_output(graph, layer, ports);
     if (!noted) return Failure{noted.error()};

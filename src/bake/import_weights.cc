@@ -159,6 +159,7 @@ std::vector<WeightsInfo> summarize_weights(const ImportedModel& imported) {
   }
   for (const std::shared_ptr<ov::Node>& node : nodes) {
     if (!ov::is_type<op::Multiply>(node) && !ov::is_type<op::Add>(node)) continue;
+    if (parts_of(node.get()).values) continue;  // part of a matrix: those are its scales
     for (const Value& input : node->input_values()) {
       const StoredParts parts = parts_of(input.get_node());
       const bool is_vector = parts.values && !parts.scales &&

@@ -127,7 +127,7 @@ class Reader {
     if (!places_.try_emplace(id, graph_.layers.size()).second) {
       return corrupt_in(layer, "there are two with this id");
     }
-    if (Status read = read_constant(node, layer); !read) return read;
+    if (layer.type == "Const") layer.constant = read_constant(node.child("data"));
     PortPlaces ports;
     if (Status read = read_outputs(node, layer, ports); !read) return read;
     for (const pugi::xml_node port : node.child("input").children("port")) {
@@ -143,21 +143,15 @@ class Reader {
     return ok();
   }
 
-  static Status read_constant(const pugi::xml_node& node, IrLayer& layer) {
-    if (layer.type != "Const") return ok();
-    const pugi::xml_node data = node.child("data");
-    IrConstant constant{.type = data.attribute("element_type").value()};
-    const std::optional<std::vector<int64_t>> shape = read_shape(data.attribute("shape").value());
+  static std::optional<IrConstant> read_constant(const pugi::xml_node& data) {
+    const auto shape = read_shape(data.attribute("shape").value());
     const auto offset = read_whole<uint64_t>(data.attribute("offset").value());
     const auto bytes = read_whole<uint64_t>(data.attribute("size").value());
-    if (!shape || !offset || !bytes || constant.type.empty()) {
-      return corrupt_in(layer, "its data name no element_type, shape, offset and size");
-    }
-    constant.shape = *shape;
-    constant.offset = *offset;
-    constant.bytes = *bytes;
-    layer.constant = std::move(constant);
-    return ok();
+    if (!shape || !offset || !bytes) return std::nullopt;
+    return IrConstant{.type = data.attribute("element_type").value(),
+                      .shape = *shape,
+                      .offset = *offset,
+                      .bytes = *bytes};
   }
 
   static Failure too_many_ports(const IrLayer& layer) {

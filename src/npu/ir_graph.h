@@ -40,7 +40,7 @@ struct IrLayer {
   std::string opset;  // "opset1", ...
   std::vector<IrOutput> outputs;
   std::vector<IrSource> sources;            // one for each input, in the order of its ports
-  std::optional<IrConstant> constant = {};  // of each Const, and of nothing else
+  std::optional<IrConstant> constant = {};  // of a Const, if its data name all of it
 };
 
 struct IrGraph {
