@@ -99,6 +99,12 @@ ExitStatus bake_checkpoint(const BakeCommand& command, const Source& source,
   return finish(with_progress(source_bytes(**checkpoint), bake_it), *tokenizer, target);
 }
 
+/// An export's graph may be named itself; the bundle is then called after its directory.
+std::string name_of(const Source& source) {
+  if (!fs::is_regular_file(source.path) || !is_openvino_export(source.path)) return source.name;
+  return fs::weakly_canonical(source.path).parent_path().filename().string();
+}
+
 /// What optimum-intel exported: there is nothing to choose about its weights.
 ExitStatus bake_openvino_export(const BakeCommand& command, const Source& source,
                                 const fs::path& target) {
@@ -132,8 +138,13 @@ ExitStatus bake_bundle(const BakeCommand& command) {
   if (const Status valid = validate(command.options); !valid) return report(valid.error());
   const Result<Source> source = fetch_source(command.source, command.revision);
   if (!source) return report(source.error());
-  const fs::path target = command.output.value_or(source->name + "-ovenbird");
+  const fs::path target = command.output.value_or(name_of(*source) + "-ovenbird");
   if (is_openvino_export(source->path)) return bake_openvino_export(command, *source, target);
+  if (is_openvino_export(source->path / "openvino_model.xml")) {
+    note(
+        "the source holds safetensors and an OpenVINO export: the safetensors are baked; for the "
+        "export name its openvino_model.xml");
+  }
   return bake_checkpoint(command, *source, target);
 }
 

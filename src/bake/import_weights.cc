@@ -73,7 +73,9 @@ StoredParts parts_of(const ov::Node* node) {
     const bool scales = ov::is_type<op::Multiply>(node);
     const bool zeros = ov::is_type<op::Subtract>(node);
     if (scales || zeros) {
-      (scales ? parts.scales : parts.zeros) = constant_behind(node->get_input_node_ptr(1));
+      const op::Constant* part = constant_behind(node->get_input_node_ptr(1));
+      if (!part) return {};
+      (scales ? parts.scales : parts.zeros) = part;
     } else if (!ov::is_type<op::Convert>(node) && !ov::is_type<op::Reshape>(node) &&
                !ov::is_type<op::Transpose>(node)) {
       return {};
