@@ -94,7 +94,7 @@ class ImportedStepBuilder : GraphOps {
     masks_ =
         make_attention_masks(*this, shape_,
                              {.attention_mask = mask_,
-                              .input_ids = ids_,
+                              .position_ids = positions_,
                               .query_heads_per_key_head = attentions->heads / attentions->kv_heads,
                               .joins_keys = is_wide()});
     if (has_positions_bound()) {
