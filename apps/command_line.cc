@@ -32,18 +32,7 @@ CLI::App& add_command(CLI::App& program, const std::string& name, const std::str
   return *command;
 }
 
-void add_bake(CLI::App& program, BakeCommand& bake) {
-  CLI::App& app = add_command(
-      program, "bake", "Turn a model into a bundle: step graphs of fixed shape, and weights",
-      "  ovenbird bake SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
-      "  ovenbird bake ~/models/Qwen3-0.6B -o qwen3 --for cpu --weights int8\n"
-      "  ovenbird bake model.gguf -o exact --for cpu --weights gguf   # blocks kept as they are\n"
-      "  ovenbird bake ~/exports/qwen3-int4-ov -o qwen3   # optimum-intel's weights, as they "
-      "are\n"
-      "  ovenbird bake Intel/neural-chat-7b-v3-1           # downloads what is not in the cache\n"
-      "  ovenbird bake Qwen/Qwen2.5-0.5B-Instruct-GGUF:qwen2.5-0.5b-instruct-q4_0.gguf\n"
-      "\nHF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean to\n"
-      "other programs of the hub; docs/HUB.md says more.\n");
+void add_bake_source(CLI::App& app, BakeCommand& bake) {
   add_name(app, "SOURCE",
            "A .gguf file, a Hugging Face directory (config.json and\n"
            "*.safetensors), what optimum-intel exported (a directory with\n"
@@ -57,6 +46,9 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
                  "The directory to make (default: SOURCE's name + \"-ovenbird\", here)")
       ->option_text("DIR");
   app.add_flag("--force", bake.replace, "Replace the bundle that stands there, in one step");
+}
+
+void add_bake_weights(CLI::App& app, BakeCommand& bake) {
   add_words<Target>(app, "--for", bake.options.target,
                     {{{"npu", Target::kNpu}, {"cpu", Target::kCpu}}},
                     "npu (default): only what an NPU takes; runs everywhere.\n"
@@ -93,6 +85,22 @@ void add_bake(CLI::App& program, BakeCommand& bake) {
       if (app.count(flag) > 0 && bake.weights_flag.empty()) bake.weights_flag = flag;
     }
   });
+}
+
+void add_bake(CLI::App& program, BakeCommand& bake) {
+  CLI::App& app = add_command(
+      program, "bake", "Turn a model into a bundle: step graphs of fixed shape, and weights",
+      "  ovenbird bake SmolLM2-135M-Instruct.Q4_1.gguf -o smollm2\n"
+      "  ovenbird bake ~/models/Qwen3-0.6B -o qwen3 --for cpu --weights int8\n"
+      "  ovenbird bake model.gguf -o exact --for cpu --weights gguf   # blocks kept as they are\n"
+      "  ovenbird bake ~/exports/qwen3-int4-ov -o qwen3   # optimum-intel's weights, as they "
+      "are\n"
+      "  ovenbird bake Intel/neural-chat-7b-v3-1           # downloads what is not in the cache\n"
+      "  ovenbird bake Qwen/Qwen2.5-0.5B-Instruct-GGUF:qwen2.5-0.5b-instruct-q4_0.gguf\n"
+      "\nHF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean to\n"
+      "other programs of the hub; docs/HUB.md says more.\n");
+  add_bake_source(app, bake);
+  add_bake_weights(app, bake);
 }
 
 void add_inspect(CLI::App& program, InspectCommand& inspect) {

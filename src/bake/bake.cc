@@ -29,8 +29,8 @@ Status write_ropes(const ModelConfig& config, uint32_t positions, BundleFile& fi
 }
 
 /// Builds and writes every graph; fills in their inputs and outputs.
-Status write_step_graphs(const BakeJob& job, const ModelConfig& config,
-                         const StoredWeights& stored, BundleFile& weights, BundleWriter& writer,
+Status write_step_graphs(const BakeJob& job, const ModelConfig& config, const StoredWeights& stored,
+                         BundleFile& weights, BundleWriter& writer,
                          std::vector<GraphInfo>& graphs) {
   if (Status flushed = weights.flush(); !flushed) return flushed;
   const Result<MappedFile> mapped = MappedFile::open(weights.path());
@@ -104,8 +104,7 @@ Result<Manifest> write_bundle(const BakeJob& job) {
                     .model = facts_of(config, job.checkpoint.description()),
                     .graphs = planned_graphs(past),
                     .weights = weights_writer.summary()};
-  if (Status done =
-          write_step_graphs(job, config, *stored, *weights, *writer, manifest.graphs);
+  if (Status done = write_step_graphs(job, config, *stored, *weights, *writer, manifest.graphs);
       !done) {
     return Failure{done.error()};
   }

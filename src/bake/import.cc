@@ -83,8 +83,9 @@ Status write_step_graphs(const ImportJob& job, const ImportedModel& model,
   for (const auto& [name, blob] : stored.blobs) {
     ir.place(mapped->bytes().subspan(blob.offset, blob.bytes), blob.offset);
   }
-  const RotaryTables tables{.cos = table_of(stored, rope_tables(LayerRope::kGlobal).cos, mapped->bytes()),
-                            .sin = table_of(stored, rope_tables(LayerRope::kGlobal).sin, mapped->bytes())};
+  const RopeTables names = rope_tables(LayerRope::kGlobal);
+  const RotaryTables tables{.cos = table_of(stored, names.cos, mapped->bytes()),
+                            .sin = table_of(stored, names.sin, mapped->bytes())};
   const GraphMaker make = [&](const StepShape& shape) -> Result<std::shared_ptr<ov::Model>> {
     if (job.progress && !job.progress(job.source.weights.bytes().size())) {
       return fail(Code::kInterrupted, "bake: interrupted; nothing was written");

@@ -10,6 +10,7 @@
 #include "bake/attention_masks.h"
 #include "bake/import_graph.h"
 #include "bake/import_probe.h"
+#include "bake/rotary_ops.h"
 #include "base/message_text.h"
 
 namespace ovenbird {
@@ -180,8 +181,9 @@ class ImportedStepBuilder : GraphOps {
   Status look_angles_up() {
     const Result<RotationNodes> nodes = find_rotation_nodes(*model_);
     if (!nodes) return Failure{nodes.error()};
-    for (const auto& [node, name, table] : {std::tuple(nodes->cos, rope_tables(LayerRope::kGlobal).cos, tables_.cos),
-                                            std::tuple(nodes->sin, rope_tables(LayerRope::kGlobal).sin, tables_.sin)}) {
+    const RopeTables names = rope_tables(LayerRope::kGlobal);
+    for (const auto& [node, name, table] : {std::tuple(nodes->cos, names.cos, tables_.cos),
+                                            std::tuple(nodes->sin, names.sin, tables_.sin)}) {
       const auto constant = std::make_shared<op::Constant>(table);
       constant->set_friendly_name(name);
       Value rows = make<op::Gather>(constant, positions_, integer(0));
