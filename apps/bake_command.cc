@@ -9,12 +9,14 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bake/bake.h"
 #include "bake/import.h"
 #include "bake_tokenizer.h"
 #include "base/message_text.h"
 #include "bundle/bundle.h"
+#include "calibration_text.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/openvino_export.h"
 #include "fetch_source.h"
@@ -37,8 +39,7 @@ void show(const std::string& text) {
 template <typename BakeIt>
 Result<Manifest> with_progress(uint64_t bytes, const BakeIt& bake_it) {
   const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
-  Progress progress(bytes,
-                    is_terminal ? Progress::Style::kBar : Progress::Style::kLines,
+  Progress progress(bytes, is_terminal ? Progress::Style::kBar : Progress::Style::kLines,
                     {.what = "bake", .at_end = ", writing the graphs"});
   const auto begin = std::chrono::steady_clock::now();
   Result<Manifest> manifest = bake_it([&](uint64_t bytes_done) {
@@ -82,19 +83,40 @@ ExitStatus finish(const Result<Manifest>& manifest, const BakedTokenizer& tokeni
   return say_what_was_made(target, !tokenizer.files.empty());
 }
 
+Result<std::vector<std::vector<int32_t>>> read_calibration(const BakeCommand& command,
+                                                           const BakedTokenizer& baked,
+                                                           const ModelConfig& config) {
+  if (!command.calibrate) return std::vector<std::vector<int32_t>>{};
+  if (command.options.weights != WeightChoice::kInt4) {
+    return fail(Code::kInvalidArgument, "bake: --calibrate goes with --weights int4 only");
+  }
+  if (config.experts > 0) {
+    return fail(Code::kUnsupported,
+                "bake: --calibrate: not for a mixture of experts; leave the flag out");
+  }
+  if (!baked.tokenizer) {
+    return fail(Code::kInvalidArgument,
+                "bake: --calibrate: the source has no tokenizer; add its tokenizer.json");
+  }
+  return calibration_windows(*command.calibrate, *baked.tokenizer, config.vocabulary);
+}
+
 ExitStatus bake_checkpoint(const BakeCommand& command, const Source& source,
                            const fs::path& target) {
   const Result<std::unique_ptr<Checkpoint>> checkpoint = open_checkpoint(source.path);
   if (!checkpoint) return report(checkpoint.error());
   const Result<BakedTokenizer> tokenizer = bake_tokenizer(**checkpoint);
   if (!tokenizer) return report(tokenizer.error());
+  const auto calibration = read_calibration(command, *tokenizer, (*checkpoint)->config());
+  if (!calibration) return report(calibration.error());
   const auto bake_it = [&](BakeProgress progress) {
     return bake({.checkpoint = **checkpoint,
                  .options = command.options,
                  .target = target,
                  .replace = command.replace,
                  .extra_files = tokenizer->files,
-                 .progress = std::move(progress)});
+                 .progress = std::move(progress),
+                 .calibration = *calibration});
   };
   return finish(with_progress(source_bytes(**checkpoint), bake_it), *tokenizer, target);
 }

@@ -6,7 +6,6 @@
 #include <variant>
 
 #include "bundle/manifest.h"
-#include "text/tokenizer.h"
 #include "text/tokenizer_binary.h"
 #include "text/tokenizer_spec.h"
 
@@ -50,9 +49,10 @@ Result<BakedTokenizer> bake_from(const Origin& origin) {
   baked.files.push_back({kTokenizerName, serialize_tokenizer(*spec)});
   add_unless_empty(baked.files, kTemplateName, spec->chat_template);
   add_source_files(baked.files, origin);
-  const Result<Tokenizer> tokenizer = Tokenizer::create(*std::move(spec));
+  Result<Tokenizer> tokenizer = Tokenizer::create(*std::move(spec));
   if (!tokenizer) return fail_in("bake the tokenizer", tokenizer.error());
   baked.vocabulary = tokenizer->vocabulary_size();
+  baked.tokenizer = *std::move(tokenizer);
   return baked;
 }
 

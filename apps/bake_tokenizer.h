@@ -1,17 +1,20 @@
 // The files of a bundle that hold its tokenizer.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "bake/bake.h"
 #include "checkpoint/checkpoint.h"
 #include "ovenbird/result.hpp"
+#include "text/tokenizer.h"
 
 namespace ovenbird {
 
 struct BakedTokenizer {
   std::vector<ExtraFile> files;  // empty: the source has no tokenizer
   size_t vocabulary = 0;         // ids are below it
+  std::optional<Tokenizer> tokenizer;
 };
 
 /// The tokenizer in its binary form, the chat template, and the source's own tokenizer files as

@@ -63,10 +63,14 @@ void add_bake_weights(CLI::App& app, BakeCommand& bake) {
                           "int8 and gguf (a GGUF's own blocks) with --for cpu");
   app.add_option("--group-size", bake.options.group_size,
                  "int4: weights that share a scale: 128 (default), -1 = a whole\n"
-                 "row; with --for cpu also 32, 64")
+                 "row; with --for cpu every multiple of 32")
       ->option_text("N");
   app.add_flag("--asymmetric", bake.options.asymmetric,
                "int4 with zero points: more exact; with --for cpu");
+  app.add_option("--calibrate", bake.calibrate,
+                 "int4: a UTF-8 text like what the model will read; layers are\n"
+                 "rounded for it, more exactly, in minutes instead of seconds")
+      ->option_text("FILE");
   add_words<WeightChoice>(app, "--embedding", bake.options.embedding,
                           {{{"int8", WeightChoice::kInt8},
                             {"f16", WeightChoice::kF16},
@@ -81,7 +85,8 @@ void add_bake_weights(CLI::App& app, BakeCommand& bake) {
                  "Rows of the key/value cache, in tokens (default 2048)")
       ->option_text("P");
   app.final_callback([&app, &bake] {
-    for (const char* flag : {"--weights", "--group-size", "--asymmetric", "--embedding"}) {
+    for (const char* flag :
+         {"--weights", "--group-size", "--asymmetric", "--embedding", "--calibrate"}) {
       if (app.count(flag) > 0 && bake.weights_flag.empty()) bake.weights_flag = flag;
     }
   });

@@ -26,6 +26,7 @@ struct BakeCommand {
   std::optional<std::filesystem::path> output;  // none: named after the source
   BakeOptions options;
   std::string weights_flag;  // the first given flag that says how weights are stored; "": none
+  std::optional<std::string> calibrate;  // a text file
   bool replace = false;
 };
 

@@ -10,6 +10,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 
 find_package(OpenVINO 2026.4.1 EXACT REQUIRED COMPONENTS Runtime
   PATHS ${OVENBIRD_DEPS}/openvino/openvino/cmake NO_DEFAULT_PATH)

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 packages="g++ cmake ninja-build pkg-config ca-certificates libcli11-dev nlohmann-json3-dev
   libpcre2-dev libutf8proc-dev libpugixml-dev libssl-dev libcurl4-openssl-dev
-  doctest-dev"
+  doctest-dev libeigen3-dev"
 
 say() { echo "setup: $*" >&2; }
 

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <openvino/core/except.hpp>
+#include <optional>
 
 #include "bake/bundle_graphs.h"
+#include "bake/calibrator.h"
 #include "bake/ir_writer.h"
 #include "bake/rotary_ops.h"
 #include "bake/step_graph.h"
@@ -90,11 +92,19 @@ Result<Manifest> write_bundle(const BakeJob& job) {
   Result<BundleFile> weights = writer->add(kWeightsName);
   if (!weights) return Failure{weights.error()};
 
-  WeightsWriter weights_writer(job.checkpoint, job.options, *weights, job.progress);
-  Result<StoredWeights> stored = weights_writer.write();
-  if (!stored) return Failure{stored.error()};
   const uint32_t past = std::min(job.options.context, job.checkpoint.config().context);
   const ModelConfig config = config_for(job.checkpoint.config(), past);
+  FileSink sink(*weights);
+  WeightsWriter weights_writer(job.checkpoint, job.options, sink, job.progress);
+  std::optional<Calibrator> calibrator;
+  if (!job.calibration.empty()) {
+    calibrator.emplace(job.checkpoint, config, job.options, job.calibration);
+    weights_writer.use([&](uint32_t layer, WeightsWriter& layers) {
+      return calibrator->write_layer(layer, layers);
+    });
+  }
+  Result<StoredWeights> stored = weights_writer.write();
+  if (!stored) return Failure{stored.error()};
   if (Status done = write_ropes(config, positions_of(past), *weights, *stored); !done) {
     return Failure{done.error()};
   }

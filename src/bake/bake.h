@@ -8,6 +8,7 @@
 #include "bake/options.h"
 #include "bake/planned_graphs.h"
 #include "bake/small_files.h"
+#include "bake/source_weights.h"
 #include "bake/weights_writer.h"
 #include "bundle/manifest.h"
 #include "checkpoint/checkpoint.h"
@@ -22,6 +23,8 @@ struct BakeJob {
   bool replace = false;  // an existing bundle at `target`
   std::vector<ExtraFile> extra_files;
   BakeProgress progress;  // may be empty
+  /// Token ids of a text to calibrate int4 layers with, in windows of equal length; may be empty.
+  std::vector<std::vector<int32_t>> calibration;
 };
 
 /// Writes weights, step graphs, config files and manifest. A static graph that the NPU of some

@@ -26,14 +26,17 @@ bool is_kept(const Band& band, const MatrixFormat& format) {
 }
 
 /// One row of the matrix; `weights` is room for its columns.
-bool convert_row(const Band& band, const MatrixFormat& format, uint64_t row,
-                 std::span<float> weights, const RowSink& out) {
+bool convert_row(const Band& band, const MatrixFormat& format, const ErrorFeedback* feedback,
+                 uint64_t row, std::span<float> weights, const RowSink& out) {
   for (size_t index = 0; index < band.size(); ++index) {
     const Tensor& tensor = *band[index];
     dequantize(tensor.type, tensor.row(row),
                weights.subspan(index * tensor.columns, tensor.columns));
   }
-  if (!is_kept(band, format)) return quantize_row(format, weights, out);
+  if (!is_kept(band, format)) {
+    return feedback ? feedback->round(format, weights, out).has_value()
+                    : quantize_row(format, weights, out);
+  }
   const RowBytes bytes = row_bytes(format, band[0]->columns);
   for (size_t index = 0; index < band.size(); ++index) {
     const Tensor& tensor = *band[index];
@@ -50,7 +53,8 @@ bool convert_row(const Band& band, const MatrixFormat& format, uint64_t row,
 
 uint64_t columns_of(const Band& band) { return band.size() * band[0]->columns; }
 
-std::optional<uint64_t> convert_rows(const Band& band, const StoredMatrix& matrix, uint64_t first,
+std::optional<uint64_t> convert_rows(const Band& band, const StoredMatrix& matrix,
+                                     const ErrorFeedback* feedback, uint64_t first,
                                      const RowSink& sink) {
   const RowBytes bytes = row_bytes(matrix.format, matrix.padded_columns);
   const uint64_t count = sink.values.size() / bytes.values;
@@ -61,7 +65,7 @@ std::optional<uint64_t> convert_rows(const Band& band, const StoredMatrix& matri
       const RowSink out{.values = sink.values.subspan(row * bytes.values, bytes.values),
                         .scales = sink.scales.subspan(row * bytes.scales, bytes.scales),
                         .zeros = sink.zeros.subspan(row * bytes.zeros, bytes.zeros)};
-      good[row] = convert_row(band, matrix.format, first + row, weights, out);
+      good[row] = convert_row(band, matrix.format, feedback, first + row, weights, out);
     }
   });
   const auto bad = std::find(good.begin(), good.end(), 0);

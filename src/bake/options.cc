@@ -9,6 +9,8 @@
 namespace ovenbird {
 namespace {
 
+constexpr int32_t kGroupMax = 4096;  // beyond it, nobody can tell a group from a whole row
+
 Failure refuse(const std::string& why) { return fail(Code::kInvalidArgument, "bake: " + why); }
 
 Status validate_group(const BakeOptions& options) {
@@ -19,10 +21,12 @@ Status validate_group(const BakeOptions& options) {
   }
   if (options.target == Target::kNpu && group != 128 && group != -1) {
     return refuse("--group-size " + std::to_string(group) +
-                  ": an NPU takes 128 or -1 (a whole row); --for cpu also takes 32 and 64");
+                  ": an NPU takes 128 or -1 (a whole row); --for cpu takes every multiple of 32");
   }
-  if (group != 32 && group != 64 && group != 128 && group != -1) {
-    return refuse("--group-size " + std::to_string(group) + ": it may be 32, 64, 128 or -1");
+  const bool is_size = group > 0 && group % 32 == 0 && group <= kGroupMax;
+  if (!is_size && group != -1) {
+    return refuse("--group-size " + std::to_string(group) + ": it may be a multiple of 32 up to " +
+                  std::to_string(kGroupMax) + ", or -1 (a whole row)");
   }
   return ok();
 }

@@ -16,7 +16,7 @@ struct BakeOptions {
   WeightChoice weights = WeightChoice::kInt4;
   /// Embedding and head; none: 8 bit with int4 and int8, else as `weights`.
   std::optional<WeightChoice> embedding;
-  /// int4 only: weights that share a scale, -1 = a whole row; none: 128.
+  /// int4 only: weights that share a scale, a multiple of 32, -1 = a whole row; none: 128.
   std::optional<int32_t> group_size;
   bool asymmetric = false;  // int4 only: zero points; CPU and GPU only
   CacheType cache = CacheType::kF16;

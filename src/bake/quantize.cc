@@ -11,24 +11,6 @@
 namespace ovenbird {
 namespace {
 
-void put_nibble(std::span<std::byte> values, uint64_t index, uint32_t nibble) {
-  std::byte& pair = values[index / 2];
-  const auto bits = static_cast<std::byte>(nibble & 15);
-  pair = index % 2 == 0 ? (pair & std::byte{0xF0}) | bits : (pair & std::byte{0x0F}) | bits << 4;
-}
-
-void put_f16(std::span<std::byte> numbers, uint64_t index, float value) {
-  const uint16_t bits = f32_to_f16(value);
-  std::memcpy(&numbers[index * sizeof bits], &bits, sizeof bits);
-}
-
-bool all_finite(std::span<const float> row) {
-  return std::all_of(row.begin(), row.end(), [](float weight) { return std::isfinite(weight); });
-}
-
-/// A number as f16 will give it back; infinity beyond what f16 holds.
-float as_f16(float value) { return f16_to_f32(f32_to_f16(value)); }
-
 float inverse(float scale) { return scale == 0.0f ? 0.0f : 1.0f / scale; }
 
 int32_t round_to(float value, int32_t lowest, int32_t highest) {
@@ -148,6 +130,23 @@ bool to_f16(std::span<const float> row, const RowSink& sink) {
 }
 
 }  // namespace
+
+void put_nibble(std::span<std::byte> values, uint64_t index, uint32_t nibble) {
+  std::byte& pair = values[index / 2];
+  const auto bits = static_cast<std::byte>(nibble & 15);
+  pair = index % 2 == 0 ? (pair & std::byte{0xF0}) | bits : (pair & std::byte{0x0F}) | bits << 4;
+}
+
+void put_f16(std::span<std::byte> numbers, uint64_t index, float value) {
+  const uint16_t bits = f32_to_f16(value);
+  std::memcpy(&numbers[index * sizeof bits], &bits, sizeof bits);
+}
+
+bool all_finite(std::span<const float> row) {
+  return std::all_of(row.begin(), row.end(), [](float weight) { return std::isfinite(weight); });
+}
+
+float as_f16(float value) { return f16_to_f32(f32_to_f16(value)); }
 
 RowBytes row_bytes(const MatrixFormat& format, uint64_t padded_columns) {
   const uint64_t groups = format.group ? padded_columns / format.group : 0;

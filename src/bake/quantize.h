@@ -33,6 +33,13 @@ RowBytes row_bytes(const MatrixFormat& format, uint64_t padded_columns);
 /// quantized groups where their scale would pass that.
 bool quantize_row(const MatrixFormat& format, std::span<const float> row, const RowSink& sink);
 
+/// Stores the low four bits of `nibble`.
+void put_nibble(std::span<std::byte> values, uint64_t index, uint32_t nibble);
+void put_f16(std::span<std::byte> numbers, uint64_t index, float value);
+/// A number as f16 will give it back; infinity beyond what f16 holds.
+float as_f16(float value);
+bool all_finite(std::span<const float> row);
+
 /// How a GGUF tensor is kept without loss: its blocks' numbers under scales (and zero points) that
 /// give the same weights, to f32 rounding. Plain types stay what they are (BF16 becomes f32).
 MatrixFormat lossless_format(ElementType type);

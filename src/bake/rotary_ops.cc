@@ -39,8 +39,9 @@ RopeTables rope_tables(LayerRope rope) {
 
 Rotation make_rotation(const GraphOps& ops, const WeightOps& weights, const GraphSource& source,
                        LayerRope rope, const StepShape& shape, const Value& position_ids) {
+  const bool has_bound = !shape.open_past || shape.past > 0;
   Rotation half;
-  if (shape.open_past && shape.past == 0) {
+  if (!has_bound || !weights.has(rope_tables(rope).cos)) {
     const ModelConfig& config = source.config;
     const Rope& facts = rope == LayerRope::kLocal ? config.local_rope : config.rope;
     half = computed(ops, facts, config.rotary_dim, position_ids);

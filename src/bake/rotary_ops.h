@@ -19,7 +19,8 @@ struct RopeTables {
 };
 RopeTables rope_tables(LayerRope rope);  // kGlobal or kLocal
 
-/// From the tables; in a graph whose past has no bound, computed.
+/// From the tables; in a graph whose past has no bound, or where there are no tables, computed, on
+/// devices that have f32.
 Rotation make_rotation(const GraphOps& ops, const WeightOps& weights, const GraphSource& source,
                        LayerRope rope, const StepShape& shape, const Value& position_ids);
 

@@ -33,15 +33,27 @@ class StepGraphBuilder : GraphOps {
   std::shared_ptr<ov::Model> build() {
     make_inputs();
     make_masks();
-    for (const LayerRope rope : {LayerRope::kGlobal, LayerRope::kLocal}) {
-      if (!config_.has_layer_with(rope)) continue;
-      rotation_[rope] = make_rotation(*this, weights_, source_, rope, shape_, positions_);
-    }
+    make_rotations();
     Value rows = scale(weights_.look_up(ids_, "embedding", width()), config_.embedding_scale);
     for (uint32_t layer = 0; layer < config_.layers; ++layer) rows = decode(layer, rows);
     add_result(logits(rows), "logits");
     std::rotate(results_.begin(), results_.end() - 1, results_.end());  // logits come first
     return std::make_shared<ov::Model>(results_, parameters_, "step_graph");
+  }
+
+  std::shared_ptr<ov::Model> build_layer(uint32_t layer, bool with_grams) {
+    make_inputs();
+    make_masks();
+    make_rotations();
+    const Value hidden =
+        add_parameter("hidden", ov::element::f32, {1, width_dimension(), config_.hidden});
+    const Value decoded = decode(layer, hidden);
+    results_.clear();  // new keys and values: nobody asks for them
+    add_result(decoded, "decoded");
+    for (const auto& [name, rows] : multiplied_) {
+      if (with_grams) add_result(make<op::MatMul>(rows, rows, true, false), name);
+    }
+    return std::make_shared<ov::Model>(results_, parameters_, "layer");
   }
 
  private:
@@ -87,6 +99,13 @@ class StepGraphBuilder : GraphOps {
     return !has_bound || config_.window < shape_.past + shape_.width;
   }
 
+  void make_rotations() {
+    for (const LayerRope rope : {LayerRope::kGlobal, LayerRope::kLocal}) {
+      if (!config_.has_layer_with(rope)) continue;
+      rotation_[rope] = make_rotation(*this, weights_, source_, rope, shape_, positions_);
+    }
+  }
+
   void make_masks() {
     const auto masks_for = [&](uint32_t window) {
       return make_attention_masks(*this, shape_,
@@ -111,6 +130,11 @@ class StepGraphBuilder : GraphOps {
     return cap == 0.0f ? value : scale(make<op::Tanh>(scale(value, 1.0f / cap)), cap);
   }
 
+  Value multiply(const Value& rows, const std::string& name) {
+    multiplied_[name] = rows;
+    return weights_.linear(rows, name);
+  }
+
   /// The norm if the model has it, else `rows`.
   Value norm(const Value& rows, const std::string& name) const {
     return weights_.has(name) ? weights_.rms_norm(rows, name, config_.rms_epsilon) : rows;
@@ -131,24 +155,24 @@ class StepGraphBuilder : GraphOps {
     return make<op::Gelu>(gate, ov::op::GeluApproximationMode::TANH);
   }
 
-  Value mlp(uint32_t layer, const Value& rows) const {
+  Value mlp(uint32_t layer, const Value& rows) {
     const bool has_experts = config_.layer(layer).has_experts;
     const int64_t size =
         has_experts ? int64_t{config_.experts} * config_.expert_intermediate : config_.intermediate;
-    const Value gate_up = weights_.linear(rows, layer_name(layer, "gate_up"));
+    const Value gate_up = multiply(rows, layer_name(layer, "gate_up"));
     const ov::OutputVector parts = split(gate_up, 2, integers({size, size}));
     Value activated = make<op::Multiply>(activate(parts[0]), parts[1]);
     if (has_experts) activated = weigh_experts(layer, rows, activated);
-    return weights_.linear(activated, layer_name(layer, "down"));
+    return multiply(activated, layer_name(layer, "down"));
   }
 
   /// All experts are computed, and those that the router did not choose count nothing: a graph of
   /// fixed shape cannot leave them out. activated: [1, W, experts * size].
-  Value weigh_experts(uint32_t layer, const Value& rows, const Value& activated) const {
+  Value weigh_experts(uint32_t layer, const Value& rows, const Value& activated) {
     const int64_t experts = config_.experts;
     const int64_t size = config_.expert_intermediate;
     const Value shares =
-        make<op::Softmax>(weights_.linear(rows, layer_name(layer, "router")), 2);  // [1, W, E]
+        make<op::Softmax>(multiply(rows, layer_name(layer, "router")), 2);  // [1, W, E]
     const auto best =
         std::make_shared<op::TopK>(shares, integer(config_.experts_per_token), 2,
                                    ov::op::TopKMode::MAX, ov::op::TopKSortType::SORT_VALUES);
@@ -167,8 +191,7 @@ class StepGraphBuilder : GraphOps {
     const int64_t size = config_.head_dim;
     const int64_t heads = config_.heads;
     const int64_t kv_heads = config_.kv_heads;
-    const Value projected =
-        norm_projections(layer, weights_.linear(rows, layer_name(layer, "qkv")));
+    const Value projected = norm_projections(layer, multiply(rows, layer_name(layer, "qkv")));
     const Value all_heads = make<op::Transpose>(
         reshape(projected, {1, width(), heads + 2 * kv_heads, size}), integers({0, 2, 1, 3}));
     const ov::OutputVector parts = split(all_heads, 1, integers({heads + kv_heads, kv_heads}));
@@ -188,7 +211,7 @@ class StepGraphBuilder : GraphOps {
     const Value mixed = reshape(mix(layer, query, key, value), {1, heads, width(), size});
     const Value joined =
         reshape(make<op::Transpose>(mixed, integers({0, 2, 1, 3})), {1, width(), heads * size});
-    return weights_.linear(joined, layer_name(layer, "output"));
+    return multiply(joined, layer_name(layer, "output"));
   }
 
   /// Norms over all heads of queries, and of keys, as one row.
@@ -266,14 +289,14 @@ class StepGraphBuilder : GraphOps {
                          make<op::MatMul>(parts[1], fresh.value, false, false));
   }
 
-  Value logits(Value rows) const {
+  Value logits(Value rows) {
     if (shape_.logit_rows > 0 && (shape_.open_width || shape_.logit_rows < shape_.width)) {
       rows = make<op::Slice>(rows, integers({-int64_t{shape_.logit_rows}}),
                              integers({std::numeric_limits<int32_t>::max()}), integers({1}),
                              integers({1}));
     }
     const Value scores =
-        weights_.linear(norm(rows, "final_norm"), config_.tied_head ? "embedding" : "head");
+        multiply(norm(rows, "final_norm"), config_.tied_head ? "embedding" : "head");
     return soft_cap(scale(scores, config_.logit_scale), config_.logit_soft_cap);
   }
 
@@ -286,12 +309,19 @@ class StepGraphBuilder : GraphOps {
   Value ids_, mask_, positions_;
   AttentionMasks masks_, sliding_masks_;
   std::map<LayerRope, Rotation> rotation_;
+  std::map<std::string, Value> multiplied_;  // what each matrix is multiplied by
 };
 
 }  // namespace
 
 std::shared_ptr<ov::Model> build_step_graph(const GraphSource& source, const StepShape& shape) {
   return StepGraphBuilder(source, shape).build();
+}
+
+std::shared_ptr<ov::Model> build_layer_graph(const GraphSource& source, uint32_t layer,
+                                             uint32_t width, bool with_grams) {
+  const StepShape shape{.width = width};
+  return StepGraphBuilder(source, shape).build_layer(layer, with_grams);
 }
 
 }  // namespace ovenbird

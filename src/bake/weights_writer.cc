@@ -7,6 +7,7 @@
 
 #include "bake/matrix_rows.h"
 #include "bake/quantize.h"
+#include "bake/source_weights.h"
 #include "base/check.h"
 #include "checkpoint/weight_names.h"
 
@@ -16,74 +17,15 @@ namespace {
 constexpr uint64_t kAlignment = 64;             // bytes; a cache line, and what OpenVINO asks for
 constexpr uint64_t kRowsAtOnceBytes = 4 << 20;  // f32 bytes of the rows that are converted together
 
-const std::vector<Weight> kLayerWeights = {
-    Weight::kAttentionNorm, Weight::kQuery,     Weight::kKey,     Weight::kValue,
-    Weight::kOutput,        Weight::kQueryBias, Weight::kKeyBias, Weight::kValueBias,
-    Weight::kOutputBias,    Weight::kQueryNorm, Weight::kKeyNorm, Weight::kMlpNorm,
-    Weight::kGate,          Weight::kUp,        Weight::kDown,    Weight::kGateBias,
-    Weight::kUpBias,        Weight::kDownBias,  Weight::kRouter,  Weight::kAttentionPostNorm,
-    Weight::kMlpPostNorm};
-
-/// The values of a vector tensor (norms, biases) as floats.
-std::vector<float> read_vector(const Tensor& tensor) {
-  std::vector<float> values(tensor.rows * tensor.columns);
-  for (uint64_t row = 0; row < tensor.rows; ++row) {
-    dequantize(tensor.type, tensor.row(row),
-               std::span(values).subspan(row * tensor.columns, tensor.columns));
-  }
-  return values;
-}
-
-/// The bias that goes with a matrix of a group.
-Weight bias_of(Weight weight) {
-  switch (weight) {
-    case Weight::kQuery:
-      return Weight::kQueryBias;
-    case Weight::kKey:
-      return Weight::kKeyBias;
-    case Weight::kValue:
-      return Weight::kValueBias;
-    case Weight::kOutput:
-      return Weight::kOutputBias;
-    case Weight::kGate:
-      return Weight::kGateBias;
-    case Weight::kUp:
-      return Weight::kUpBias;
-    case Weight::kDown:
-      return Weight::kDownBias;
-    default:
-      OVENBIRD_CHECK(!"a weight without a bias");
-      return weight;
-  }
-}
-
 }  // namespace
 
 std::string layer_name(uint32_t layer, const char* part) {
   return "layers." + std::to_string(layer) + "." + part;
 }
 
-uint64_t source_bytes(const Checkpoint& checkpoint) {
-  uint64_t bytes = 0;
-  const auto add = [&](Weight weight, uint32_t layer) {
-    const uint32_t count = count_in_layer(checkpoint.config(), weight, layer);
-    for (uint32_t expert = 0; expert < count; ++expert) {
-      const Tensor* tensor = checkpoint.find(weight, layer, expert);
-      if (tensor) bytes += tensor->bytes.size();
-    }
-  };
-  add(Weight::kEmbedding, 0);
-  add(Weight::kFinalNorm, 0);
-  if (!checkpoint.config().tied_head) add(Weight::kHead, 0);
-  for (uint32_t layer = 0; layer < checkpoint.config().layers; ++layer) {
-    for (const Weight weight : kLayerWeights) add(weight, layer);
-  }
-  return bytes;
-}
-
 WeightsWriter::WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& options,
-                             BundleFile& file, BakeProgress progress)
-    : checkpoint_(checkpoint), options_(options), file_(file), progress_(std::move(progress)) {}
+                             WeightSink& sink, BakeProgress progress)
+    : checkpoint_(checkpoint), options_(options), sink_(sink), progress_(std::move(progress)) {}
 
 Result<StoredWeights> WeightsWriter::write() {
   const WeightChoice tables = options_.embedding.value_or(
@@ -92,7 +34,9 @@ Result<StoredWeights> WeightsWriter::write() {
     return Failure{done.error()};
   }
   for (uint32_t layer = 0; layer < checkpoint_.config().layers; ++layer) {
-    if (Status done = write_layer(layer); !done) return Failure{done.error()};
+    if (Status done = layers_ ? layers_(layer, *this) : write_layer(layer); !done) {
+      return Failure{done.error()};
+    }
   }
   if (Status done = write_norm("final_norm", Weight::kFinalNorm, 0); !done) {
     return Failure{done.error()};
@@ -152,6 +96,18 @@ WeightChoice WeightsWriter::router_choice() const {
     default:
       return options_.weights;
   }
+}
+
+Status WeightsWriter::append_layer(const WeightsWriter& other, std::span<const std::byte> bytes) {
+  if (Status aligned = sink_.align(kAlignment); !aligned) return aligned;
+  for (auto [name, blob] : other.stored_.blobs) {
+    blob.offset += sink_.bytes();
+    stored_.blobs[name] = std::move(blob);
+  }
+  stored_.matrices.insert(other.stored_.matrices.begin(), other.stored_.matrices.end());
+  for (const WeightsInfo& info : other.summary_) add_to_summary(info);
+  if (Status done = sink_.append(bytes); !done) return done;
+  return note_progress(other.source_bytes_done_);
 }
 
 MatrixFormat WeightsWriter::format_of(WeightChoice choice, const Tensor& tensor,
@@ -224,7 +180,7 @@ Status WeightsWriter::write_matrix(const std::string& name, const std::vector<Ba
   matrix.padded_columns = (matrix.columns + group - 1) / group * group;
   for (const Band& band : bands) matrix.rows += band[0]->rows;
 
-  if (Status aligned = file_.align(kAlignment); !aligned) return aligned;
+  if (Status aligned = sink_.align(kAlignment); !aligned) return aligned;
   const RowBytes bytes = row_bytes(format, matrix.padded_columns);
   const bool one_group = format.group == 0 || format.group == matrix.padded_columns;
   const uint64_t groups = format.group ? matrix.padded_columns / format.group : 0;
@@ -232,12 +188,14 @@ Status WeightsWriter::write_matrix(const std::string& name, const std::vector<Ba
       .type = format.type,
       .shape = one_group ? std::vector<uint64_t>{matrix.rows, matrix.padded_columns}
                          : std::vector<uint64_t>{matrix.rows, groups, format.group},
-      .offset = file_.bytes(),
+      .offset = sink_.bytes(),
       .bytes = matrix.rows * bytes.values};
+  const ErrorFeedback* feedback = nullptr;
+  if (feedback_ && feedback_->contains(name)) feedback = &feedback_->at(name);
   std::vector<std::byte> scales;
   std::vector<std::byte> zeros;
   for (const Band& band : bands) {
-    if (Status done = write_rows(band, matrix, scales, zeros); !done) return done;
+    if (Status done = write_rows(band, matrix, feedback, scales, zeros); !done) return done;
   }
   const auto per_group = one_group ? std::vector<uint64_t>{matrix.rows, 1}
                                    : std::vector<uint64_t>{matrix.rows, groups, 1};
@@ -255,7 +213,8 @@ Status WeightsWriter::write_matrix(const std::string& name, const std::vector<Ba
 }
 
 Status WeightsWriter::write_rows(const Band& band, const StoredMatrix& matrix,
-                                 std::vector<std::byte>& scales, std::vector<std::byte>& zeros) {
+                                 const ErrorFeedback* feedback, std::vector<std::byte>& scales,
+                                 std::vector<std::byte>& zeros) {
   const RowBytes bytes = row_bytes(matrix.format, matrix.padded_columns);
   const uint64_t at_once = std::max<uint64_t>(kRowsAtOnceBytes / (matrix.padded_columns * 4), 1);
   const uint64_t rows = band[0]->rows;
@@ -268,7 +227,7 @@ Status WeightsWriter::write_rows(const Band& band, const StoredMatrix& matrix,
     scales.resize(scales_before + count * bytes.scales);
     zeros.resize(zeros_before + count * bytes.zeros);
     const auto bad = convert_rows(
-        band, matrix, first,
+        band, matrix, feedback, first,
         {values, std::span(scales).subspan(scales_before), std::span(zeros).subspan(zeros_before)});
     if (bad) {
       return fail(Code::kCorrupt, "bake: tensor " + band[0]->name + ": row " +
@@ -276,7 +235,7 @@ Status WeightsWriter::write_rows(const Band& band, const StoredMatrix& matrix,
                                       name_of(matrix.format.type) +
                                       " can; get the source again, or use --weights f32");
     }
-    if (Status appended = file_.append(values); !appended) return appended;
+    if (Status appended = sink_.append(values); !appended) return appended;
     const uint64_t source_bytes = count * band.size() * band[0]->row_bytes();
     if (Status noted = note_progress(source_bytes); !noted) return noted;
   }
@@ -342,10 +301,10 @@ Status WeightsWriter::write_vector(const std::string& name, std::vector<uint64_t
 
 Status WeightsWriter::write_blob(const std::string& name, StoredType type,
                                  std::vector<uint64_t> shape, std::span<const std::byte> bytes) {
-  if (Status aligned = file_.align(kAlignment); !aligned) return aligned;
+  if (Status aligned = sink_.align(kAlignment); !aligned) return aligned;
   stored_.blobs[name] = {
-      .type = type, .shape = std::move(shape), .offset = file_.bytes(), .bytes = bytes.size()};
-  return file_.append(bytes);
+      .type = type, .shape = std::move(shape), .offset = sink_.bytes(), .bytes = bytes.size()};
+  return sink_.append(bytes);
 }
 
 Status WeightsWriter::note_progress(uint64_t bytes) {
@@ -357,22 +316,29 @@ Status WeightsWriter::note_progress(uint64_t bytes) {
 void WeightsWriter::summarize(const char* role, const MatrixFormat& format,
                               const StoredMatrix& matrix) {
   const bool whole_row = format.group == matrix.padded_columns;
-  const int32_t group = whole_row ? -1 : static_cast<int32_t>(format.group);
-  const auto same = [&](const WeightsInfo& info) {
-    return info.role == role && info.type == name_of(format.type) && info.group_size == group;
-  };
-  auto found = std::find_if(summary_.begin(), summary_.end(), same);
-  if (found == summary_.end()) {
-    summary_.push_back({.role = role,
-                        .type = name_of(format.type),
-                        .group_size = group,
-                        .symmetric = !format.has_zeros});
-    found = std::prev(summary_.end());
-  }
   const RowBytes bytes = row_bytes(format, matrix.padded_columns);
-  found->tensors += 1;
-  found->parameters += matrix.rows * matrix.columns;
-  found->bytes += matrix.rows * (bytes.values + bytes.scales + bytes.zeros);
+  add_to_summary({.role = role,
+                  .type = name_of(format.type),
+                  .group_size = whole_row ? -1 : static_cast<int32_t>(format.group),
+                  .symmetric = !format.has_zeros,
+                  .tensors = 1,
+                  .parameters = matrix.rows * matrix.columns,
+                  .bytes = matrix.rows * (bytes.values + bytes.scales + bytes.zeros)});
+}
+
+void WeightsWriter::add_to_summary(const WeightsInfo& info) {
+  const auto same = [&](const WeightsInfo& other) {
+    return other.role == info.role && other.type == info.type &&
+           other.group_size == info.group_size;
+  };
+  const auto found = std::find_if(summary_.begin(), summary_.end(), same);
+  if (found == summary_.end()) {
+    summary_.push_back(info);
+    return;
+  }
+  found->tensors += info.tensors;
+  found->parameters += info.parameters;
+  found->bytes += info.bytes;
 }
 
 }  // namespace ovenbird

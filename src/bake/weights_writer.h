@@ -4,13 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "bake/error_feedback.h"
 #include "bake/matrix_rows.h"
 #include "bake/options.h"
 #include "bake/stored_weights.h"
-#include "bundle/bundle_writer.h"
+#include "bake/weight_sink.h"
 #include "checkpoint/checkpoint.h"
 
 namespace ovenbird {
@@ -24,6 +26,13 @@ struct MatrixGroup {
   std::vector<Weight> members;
   uint32_t layer = 0;
 };
+
+/// By a group's name; all of its members are multiplied by the same input.
+using LayerFeedback = std::map<std::string, ErrorFeedback>;
+
+class WeightsWriter;
+/// Writes one decoder layer through the writer that it is given.
+using LayerWriter = std::function<Status(uint32_t layer, WeightsWriter& writer)>;
 
 std::string layer_name(uint32_t layer, const char* part);  // "layers.3.qkv"
 
@@ -39,23 +48,39 @@ std::string layer_name(uint32_t layer, const char* part);  // "layers.3.qkv"
 /// down has the experts' columns side by side.
 class WeightsWriter {
  public:
-  WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& options, BundleFile& file,
+  WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& options, WeightSink& sink,
                 BakeProgress progress);
+
+  /// Takes the place of write_layer() in write(): it must append the same by append_layer().
+  void use(LayerWriter layers) { layers_ = std::move(layers); }
+
+  /// Rounds the matrices of these groups with feedback instead of to nearest.
+  void round_with(const LayerFeedback& feedback) { feedback_ = &feedback; }
 
   /// Errors: kCorrupt (a tensor holds NaN or infinity), kIo, kInterrupted.
   Result<StoredWeights> write();
+
+  /// One decoder layer of them. Errors: as write().
+  Status write_layer(uint32_t layer);
+
+  /// Appends a layer that another writer wrote into memory.
+  Status append_layer(const WeightsWriter& other, std::span<const std::byte> bytes);
+
+  /// Reports that nothing more has been done but time has passed. Errors: kInterrupted.
+  Status note_time() { return note_progress(0); }
+
+  const StoredWeights& stored() const { return stored_; }
 
   /// What was written, by role and format, for the manifest.
   const std::vector<WeightsInfo>& summary() const { return summary_; }
 
  private:
-  Status write_layer(uint32_t layer);
   Status write_layer_norms(uint32_t layer);
   Status write_group(const MatrixGroup& group, WeightChoice choice, const char* role);
   Status write_matrix(const std::string& name, const std::vector<Band>& bands,
                       const MatrixFormat& format, const char* role);
-  Status write_rows(const Band& band, const StoredMatrix& matrix, std::vector<std::byte>& scales,
-                    std::vector<std::byte>& zeros);
+  Status write_rows(const Band& band, const StoredMatrix& matrix, const ErrorFeedback* feedback,
+                    std::vector<std::byte>& scales, std::vector<std::byte>& zeros);
   Status write_biases(const MatrixGroup& group, const char* name);
   Status write_norm(const std::string& name, Weight weight, uint32_t layer);
   Status write_query_key_norm(uint32_t layer);
@@ -70,17 +95,17 @@ class WeightsWriter {
   WeightChoice router_choice() const;
   MatrixFormat format_of(WeightChoice choice, const Tensor& tensor, bool is_table) const;
   void summarize(const char* role, const MatrixFormat& format, const StoredMatrix& matrix);
+  void add_to_summary(const WeightsInfo& info);
 
   const Checkpoint& checkpoint_;
   const BakeOptions& options_;
-  BundleFile& file_;
+  WeightSink& sink_;
   BakeProgress progress_;
+  LayerWriter layers_;                       // may be empty
+  const LayerFeedback* feedback_ = nullptr;  // may be null
   uint64_t source_bytes_done_ = 0;
   StoredWeights stored_;
   std::vector<WeightsInfo> summary_;
 };
-
-/// Bytes of all tensors that write() will read: the progress bar's whole.
-uint64_t source_bytes(const Checkpoint& checkpoint);
 
 }  // namespace ovenbird

@@ -162,7 +162,7 @@ Result<HuggingFaceModel> hugging_face_model(const nlohmann::json& config,
   read_ropes(facts, family, model.config);
   read_layer_facts(facts, family, model.config);
   model.weights = read_weights(facts, family, model.config);
-  SpecialTokens tokens = read_special_tokens(facts, generation_facts, model.config.vocabulary);
+  BosEosTokens tokens = read_special_tokens(facts, generation_facts, model.config.vocabulary);
   model.config.bos_ids = std::move(tokens.bos_ids);
   model.config.eos_ids = std::move(tokens.eos_ids);
   if (facts.fault()) return Failure{*facts.fault()};

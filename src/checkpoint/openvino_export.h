@@ -28,7 +28,7 @@ struct ExportFacts {
   std::string architecture;  // model_type
   uint32_t hidden = 0;
   uint32_t context = 0;  // max_position_embeddings
-  SpecialTokens tokens;
+  BosEosTokens tokens;
 };
 
 /// Whether the path is to be opened by open_openvino_export(): an openvino_model.xml itself, or a

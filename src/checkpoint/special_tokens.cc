@@ -17,7 +17,7 @@ std::vector<int64_t> possible_ids(const std::vector<int64_t>& ids, uint32_t voca
 
 }  // namespace
 
-SpecialTokens read_special_tokens(JsonFacts& config, JsonFacts& generation, uint32_t vocabulary) {
+BosEosTokens read_special_tokens(JsonFacts& config, JsonFacts& generation, uint32_t vocabulary) {
   const auto ids = [&](const char* key) {
     return possible_ids((generation.has(key) ? generation : config).ids(key), vocabulary);
   };

@@ -8,13 +8,13 @@
 
 namespace ovenbird {
 
-struct SpecialTokens {
+struct BosEosTokens {
   std::vector<int64_t> bos_ids;
   std::vector<int64_t> eos_ids;  // any of them ends an answer
 };
 
 /// What `generation` names wins. Ids outside [0, vocabulary) are left out: -1 stands for "none" in
 /// old files. Faults are remembered by the readers.
-SpecialTokens read_special_tokens(JsonFacts& config, JsonFacts& generation, uint32_t vocabulary);
+BosEosTokens read_special_tokens(JsonFacts& config, JsonFacts& generation, uint32_t vocabulary);
 
 }  // namespace ovenbird

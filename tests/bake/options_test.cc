@@ -28,7 +28,7 @@ TEST_CASE("what goes together is taken") {
   CHECK(validate({.target = Target::kCpu, .weights = WeightChoice::kInt8}));
   CHECK(validate({.embedding = WeightChoice::kInt8}));
   for (const int32_t group : {128, -1}) CHECK(validate({.group_size = group}));
-  for (const int32_t group : {32, 64, 128, -1}) {
+  for (const int32_t group : {32, 64, 96, 128, 192, 4096, -1}) {
     CHECK(validate({.target = Target::kCpu, .group_size = group, .asymmetric = true}));
   }
   CHECK(validate({.target = Target::kCpu, .weights = WeightChoice::kGguf}));
@@ -38,8 +38,9 @@ TEST_CASE("what goes together is taken") {
 
 TEST_CASE("each refusal names the flag, and what it may be") {
   check_refused({.group_size = 32}, "--group-size 32", "--for cpu");
-  check_refused({.target = Target::kCpu, .group_size = 0}, "--group-size 0", "32, 64, 128 or -1");
-  check_refused({.target = Target::kCpu, .group_size = 16}, "--group-size 16", "32, 64, 128 or -1");
+  check_refused({.target = Target::kCpu, .group_size = 0}, "--group-size 0", "multiple of 32");
+  check_refused({.target = Target::kCpu, .group_size = 16}, "--group-size 16", "multiple of 32");
+  check_refused({.target = Target::kCpu, .group_size = 4128}, "--group-size 4128", "4096");
   check_refused({.target = Target::kCpu, .group_size = -2}, "--group-size -2", "-1");
   check_refused({.weights = WeightChoice::kInt8, .group_size = 128}, "--group-size",
                 "--weights int4");

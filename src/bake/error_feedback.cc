@@ -1,0 +1,252 @@
+// GPTQ by one Cholesky factor, scales searched sixteen at a time.
+#include "bake/error_feedback.h"
+
+#include <Eigen/Cholesky>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "base/check.h"
+
+namespace ovenbird {
+namespace {
+
+constexpr double kDamping = 0.01;  // of the mean diagonal, as Frantar et al. have it
+constexpr size_t kLanes = 16;      // scales that are tried side by side
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+
+// The widest vectors that the processor has. Sanitizers start too late for the choice between them.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define OVENBIRD_WIDEST \
+  __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define OVENBIRD_WIDEST
+#endif
+
+/// The grids that a group may be rounded to: weight = (value - zero) * scale.
+struct Grids {
+  Lanes scale{}, inverse{}, zero{};
+  float lowest = 0, highest = 0;
+};
+
+void set_scale(Grids& grids, size_t lane, float scale) {
+  grids.scale[lane] = as_f16(scale);
+  grids.inverse[lane] = grids.scale[lane] == 0.0f ? 0.0f : 1.0f / grids.scale[lane];
+}
+
+/// The weight of the largest magnitude comes to lie at so many steps, on either side: beyond the
+/// grid's 8 it is clipped, which whole rows and large groups gain from.
+Grids i4_grids(std::span<const float> weights) {
+  constexpr std::array<float, kLanes / 2> kEnds = {7.0f, 7.5f,  8.0f,  8.5f,
+                                                   9.0f, 10.0f, 11.0f, 12.0f};
+  float extreme = 0.0f;
+  for (const float weight : weights) extreme = std::max(extreme, std::fabs(weight));
+  Grids grids{.lowest = -8.0f, .highest = 7.0f};
+  for (size_t end = 0; end < kEnds.size(); ++end) {
+    set_scale(grids, 2 * end, extreme / kEnds[end]);
+    set_scale(grids, 2 * end + 1, -extreme / kEnds[end]);
+  }
+  return grids;
+}
+
+/// Parts of the range, from all of it to 70 %.
+Grids u4_grids(std::span<const float> weights) {
+  const auto [least, most] = std::minmax_element(weights.begin(), weights.end());
+  const float low = std::min(*least, 0.0f);
+  const float high = std::max(*most, 0.0f);
+  Grids grids{.lowest = 0.0f, .highest = 15.0f};
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    const float part = 1.0f - 0.02f * static_cast<float>(lane);
+    set_scale(grids, lane, part * (high / 15.0f - low / 15.0f));
+    grids.zero[lane] = std::clamp(std::nearbyint(-low * part * grids.inverse[lane]), 0.0f, 15.0f);
+  }
+  return grids;
+}
+
+/// What one group's roundings under every grid come to.
+struct Trial {
+  std::vector<Lanes> errors, values;  // [count] rounded less weight; the numbers that are stored
+  Lanes losses{};
+};
+
+/// A group as its rounding sees it, in the order of rounding.
+struct GroupView {
+  const float* follow;  // its first row and column of ErrorFeedback::follow_
+  uint64_t stride;
+  const float* costs;
+  std::span<const float> weights, targets;
+};
+
+OVENBIRD_WIDEST void try_grids(const GroupView& group, const Grids& grids, Trial& trial) {
+  constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
+  constexpr float kFar = 99.0f;          // beyond every grid
+  trial.losses = Lanes{};
+  for (uint64_t k = 0; k < group.weights.size(); ++k) {
+    const float* follow = group.follow + k * group.stride;
+    Lanes shift{};
+    for (uint64_t i = 0; i < k; ++i) shift += follow[i] * trial.errors[i];
+    const Lanes target = group.targets[k] - shift;
+    Lanes value = target * grids.inverse;
+    value = value < -kFar ? Lanes{} - kFar : value;
+    value = value > kFar ? Lanes{} + kFar : value;
+    value = ((value + kRounder) - kRounder) + grids.zero;
+    value = value < grids.lowest ? Lanes{} + grids.lowest : value;
+    value = value > grids.highest ? Lanes{} + grids.highest : value;
+    const Lanes rounded = (value - grids.zero) * grids.scale;
+    trial.values[k] = value;
+    trial.errors[k] = rounded - group.weights[k];
+    trial.losses += group.costs[k] * (rounded - target) * (rounded - target);
+  }
+}
+
+OVENBIRD_WIDEST float dot(const float* left, const float* right, size_t count) {
+  std::array<float, kLanes> sums{};
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += left[i + lane] * right[i + lane];
+  }
+  for (; i < count; ++i) sums[0] += left[i] * right[i];
+  return std::accumulate(sums.begin(), sums.end(), 0.0f);
+}
+
+}  // namespace
+
+ErrorFeedback::ErrorFeedback(std::span<const float> gram, uint64_t columns, uint64_t group)
+    : columns_(columns) {
+  OVENBIRD_CHECK(gram.size() == columns * columns && group > 0);
+  choose_order(gram, group);
+  factorize(gram);
+}
+
+void ErrorFeedback::choose_order(std::span<const float> gram, uint64_t group) {
+  const auto energy = [&](uint64_t column) { return gram[column * columns_ + column]; };
+  std::vector<std::pair<double, Group>> found;
+  for (uint64_t first = 0, index = 0; first < columns_; first += group, ++index) {
+    const uint64_t count = std::min(group, columns_ - first);
+    double total = 0;
+    for (uint64_t column = first; column < first + count; ++column) total += energy(column);
+    found.push_back({total, {.index = index, .first = first, .count = count}});
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (auto& [total, next] : found) {
+    const auto begin = order_.insert(order_.end(), next.count, 0);
+    std::iota(begin, order_.end(), static_cast<uint32_t>(next.first));
+    std::stable_sort(begin, order_.end(),
+                     [&](uint32_t a, uint32_t b) { return energy(a) > energy(b); });
+    next.first = order_.size() - next.count;
+    groups_.push_back(next);
+  }
+}
+
+/// R is the Cholesky factor of the matrix turned by 180 degrees, turned back.
+void ErrorFeedback::factorize(std::span<const float> gram) {
+  const uint64_t n = columns_;
+  const auto turned = [&](uint64_t k) { return order_[n - 1 - k]; };
+  double mean = 0;
+  for (uint64_t k = 0; k < n; ++k) mean += gram[k * n + k] / static_cast<double>(n);
+  Eigen::MatrixXf factor(n, n);  // columns lie behind one another
+  for (double damping = kDamping;; damping *= 10) {
+    const auto added = static_cast<float>(mean > 0 ? damping * mean : 1.0);
+    for (uint64_t k = 0; k < n; ++k) {
+      for (uint64_t i = k; i < n; ++i) factor(i, k) = gram[turned(k) * n + turned(i)];
+      factor(k, k) += added;
+    }
+    if (Eigen::LLT<Eigen::Ref<Eigen::MatrixXf>>(factor).info() == Eigen::Success) break;
+    OVENBIRD_CHECK(damping < 1e6);  // a diagonal matrix always has a factor
+  }
+  follow_.resize(n * n);
+  costs_.resize(n);
+  for (uint64_t k = 0; k < n; ++k) {
+    const float pivot = factor(n - 1 - k, n - 1 - k);
+    costs_[k] = pivot * pivot;
+    for (uint64_t i = 0; i < k; ++i) follow_[k * n + i] = factor(n - 1 - i, n - 1 - k) / pivot;
+  }
+}
+
+/// One row on its way: what has been rounded so far, and its errors.
+class ErrorFeedback::RowRounder {
+ public:
+  RowRounder(const ErrorFeedback& feedback, const MatrixFormat& format, std::span<const float> row,
+             const RowSink& sink)
+      : feedback_(feedback), format_(format), row_(row), sink_(sink), errors_(row.size()) {}
+
+  /// False if f16 holds no scale for the group.
+  bool round(const Group& group) {
+    take_targets(group);
+    const Grids grids = format_.has_zeros ? u4_grids(targets_) : i4_grids(targets_);
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      if (!std::isfinite(grids.scale[lane])) return false;
+    }
+    trial_.errors.resize(group.count);
+    trial_.values.resize(group.count);
+    const uint64_t stride = feedback_.columns_;
+    try_grids({.follow = &feedback_.follow_[group.first * stride + group.first],
+               .stride = stride,
+               .costs = &feedback_.costs_[group.first],
+               .weights = weights_,
+               .targets = targets_},
+              grids, trial_);
+    size_t best = 0;
+    for (size_t lane = 1; lane < kLanes; ++lane) {
+      if (trial_.losses[lane] < trial_.losses[best]) best = lane;
+    }
+    keep(group, grids, best);
+    return true;
+  }
+
+  double loss() const { return loss_; }
+
+ private:
+  /// The weights less what the groups before ask for.
+  void take_targets(const Group& group) {
+    weights_.resize(group.count);
+    targets_.resize(group.count);
+    for (uint64_t i = 0; i < group.count; ++i) {
+      const uint64_t k = group.first + i;
+      weights_[i] = row_[feedback_.order_[k]];
+      targets_[i] = weights_[i] -
+                    dot(&feedback_.follow_[k * feedback_.columns_], errors_.data(), group.first);
+    }
+  }
+
+  void keep(const Group& group, const Grids& grids, size_t lane) {
+    loss_ += trial_.losses[lane];
+    put_f16(sink_.scales, group.index, grids.scale[lane]);
+    if (format_.has_zeros) {
+      sink_.zeros[group.index] = static_cast<std::byte>(grids.zero[lane]);
+    }
+    for (uint64_t i = 0; i < group.count; ++i) {
+      const uint64_t k = group.first + i;
+      errors_[k] = trial_.errors[i][lane];
+      put_nibble(sink_.values, feedback_.order_[k],
+                 static_cast<uint32_t>(static_cast<int32_t>(trial_.values[i][lane])));
+    }
+  }
+
+  const ErrorFeedback& feedback_;
+  const MatrixFormat& format_;
+  std::span<const float> row_;
+  const RowSink& sink_;
+  std::vector<float> errors_;  // [columns] rounded less row, in the order of rounding
+  double loss_ = 0;
+  // Of the group at hand:
+  std::vector<float> weights_, targets_;
+  Trial trial_;
+};
+
+std::optional<double> ErrorFeedback::round(const MatrixFormat& format, std::span<const float> row,
+                                           const RowSink& sink) const {
+  OVENBIRD_CHECK(row.size() == columns_);
+  if (!all_finite(row)) return std::nullopt;
+  std::fill(sink.values.begin(), sink.values.end(), std::byte{0});
+  RowRounder rounder(*this, format, row, sink);
+  for (const Group& group : groups_) {
+    if (!rounder.round(group)) return std::nullopt;
+  }
+  return rounder.loss();
+}
+
+}  // namespace ovenbird
