@@ -17,26 +17,75 @@ int32_t round_to(float value, int32_t lowest, int32_t highest) {
   return std::clamp(static_cast<int32_t>(std::lrintf(value)), lowest, highest);
 }
 
-/// The weight of largest magnitude, with its sign; 0 for an empty group.
-float extreme_of(std::span<const float> group) {
-  float extreme = 0.0f;
-  for (const float weight : group) {
-    if (std::fabs(weight) > std::fabs(extreme)) extreme = weight;
-  }
-  return extreme;
+// The search for a scale is nearly all of a bake's work: loops over lanes, so that they become
+// vector code, for the processor that is there. No clone fuses products and sums, so all find the
+// same scales.
+constexpr size_t kLanes = 16;
+
+/// The whole number in [-8, 7] nearest to `value`.
+inline float nearest_i4(float value) {
+  constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
+  const float whole = (value + kRounder) - kRounder;
+  return std::min(std::max(whole, -8.0f), 7.0f);
+}
+
+inline float i4_loss_of(float weight, float factor, float scale) {
+  const float error = nearest_i4(weight * factor) * scale - weight;
+  return std::fabs(weight) * error * error;
 }
 
 /// Squared errors of a group under a scale, each weighted by the size of its weight.
-float i4_loss(std::span<const float> group, float scale) {
-  constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
-  const float factor = inverse(scale);
-  float loss = 0.0f;
-  for (const float weight : group) {
-    const float value = std::clamp((weight * factor + kRounder) - kRounder, -8.0f, 7.0f);
-    const float error = value * scale - weight;
-    loss += std::fabs(weight) * error * error;
+__attribute__((target_clones("avx2", "default"))) float i4_loss(const float* group, size_t count,
+                                                                float scale) {
+  const float factor = scale == 0.0f ? 0.0f : 1.0f / scale;
+  float lanes[kLanes] = {};
+  const size_t whole = count / kLanes * kLanes;
+  for (size_t first = 0; first < whole; first += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] += i4_loss_of(group[first + lane], factor, scale);
+    }
   }
+  float loss = 0.0f;
+  for (const float lane : lanes) loss += lane;
+  for (size_t i = whole; i < count; ++i) loss += i4_loss_of(group[i], factor, scale);
   return loss;
+}
+
+/// The largest magnitude of a group; 0 for an empty one.
+__attribute__((target_clones("avx2", "default"))) float magnitude_of(const float* group,
+                                                                     size_t count) {
+  float lanes[kLanes] = {};
+  const size_t whole = count / kLanes * kLanes;
+  for (size_t first = 0; first < whole; first += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] = std::max(lanes[lane], std::fabs(group[first + lane]));
+    }
+  }
+  float largest = 0.0f;
+  for (const float lane : lanes) largest = std::max(largest, lane);
+  for (size_t i = whole; i < count; ++i) largest = std::max(largest, std::fabs(group[i]));
+  return largest;
+}
+
+/// The first weight of largest magnitude, with its sign; 0 for an empty group.
+float extreme_of(std::span<const float> group) {
+  const float largest = magnitude_of(group.data(), group.size());
+  const auto first = std::find_if(group.begin(), group.end(),
+                                  [&](float weight) { return std::fabs(weight) == largest; });
+  return first == group.end() ? 0.0f : *first;
+}
+
+/// Rounds a group under a scale into nibbles, the first of a pair in the lower half.
+__attribute__((target_clones("avx2", "default"))) void pack_i4(const float* group, size_t count,
+                                                               float factor, uint8_t* pairs) {
+  for (size_t pair = 0; pair < count / 2; ++pair) {
+    const auto low = static_cast<int32_t>(nearest_i4(group[2 * pair] * factor));
+    const auto high = static_cast<int32_t>(nearest_i4(group[2 * pair + 1] * factor));
+    pairs[pair] = static_cast<uint8_t>((low & 15) | (high & 15) << 4);
+  }
+  if (count % 2 == 0) return;
+  pairs[count / 2] =
+      static_cast<uint8_t>(static_cast<int32_t>(nearest_i4(group[count - 1] * factor)) & 15);
 }
 
 /// The scale of the least loss, of those that put the group's extreme near -8 or near 7, or just
@@ -51,10 +100,10 @@ float best_i4_scale(std::span<const float> group) {
   const float extreme = extreme_of(group);
   float best = as_f16(extreme / -8.0f);
   if (!std::isfinite(best)) return best;
-  float least = i4_loss(group, best);
+  float least = i4_loss(group.data(), group.size(), best);
   for (float end = 6.0f; end <= 9.0f; end += 0.5f) {
     for (const float scale : {as_f16(extreme / -end), as_f16(extreme / end)}) {
-      const float loss = i4_loss(group, scale);
+      const float loss = i4_loss(group.data(), group.size(), scale);
       if (std::isfinite(scale) && loss < least) {
         best = scale;
         least = loss;
@@ -71,10 +120,9 @@ bool quantize_i4(std::span<const float> group, uint64_t first, uint64_t index,
   const float scale = best_i4_scale(group);
   if (!std::isfinite(scale)) return false;
   put_f16(sink.scales, index, scale);
-  for (size_t i = 0; i < group.size(); ++i) {
-    put_nibble(sink.values, first + i,
-               static_cast<uint32_t>(round_to(group[i] * inverse(scale), -8, 7)));
-  }
+  // Groups are an even number of weights, so `first` is even too.
+  pack_i4(group.data(), group.size(), inverse(scale),
+          reinterpret_cast<uint8_t*>(&sink.values[first / 2]));
   return true;
 }
 
