@@ -10,9 +10,9 @@
 
 namespace ovenbird {
 
-/// Windows of tokens from all over a text file: at most 64 of 256, evenly spread.
-/// Errors: kNotFound, kIo; kCorrupt, the file is no UTF-8; kInvalidArgument, it has fewer tokens
-/// than four windows, or ids that are not below `vocabulary`.
+/// Windows of tokens from all over a text file: at most 32 of 256, evenly spread.
+/// Errors: kNotFound, kIo; kCorrupt, the file is no UTF-8, has fewer tokens than four windows, or
+/// ids that are not below `vocabulary`.
 Result<std::vector<std::vector<int32_t>>> calibration_windows(const std::string& file,
                                                               const Tokenizer& tokenizer,
                                                               uint32_t vocabulary);
