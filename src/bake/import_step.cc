@@ -2,7 +2,6 @@
 // replaced, then what is left of arithmetic on shapes is folded.
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "bake/import_graph.h"
 #include "bake/import_probe.h"
 #include "bake/rotary_ops.h"
+#include "bake/step_ops.h"
 #include "base/message_text.h"
 
 namespace ovenbird {
@@ -81,11 +81,15 @@ bool works_on_each_row(const ov::Node& node) {
   return other.size() < 2 || ov::shape_size(other.to_shape()) == 1;
 }
 
-class ImportedStepBuilder : GraphOps {
+class ImportedStepBuilder : StepOps {
  public:
   ImportedStepBuilder(const ImportedModel& imported, const RotaryTables& tables,
                       const StepShape& shape, CacheType cache)
-      : imported_(imported), tables_(tables), shape_(shape), cache_(cache) {}
+      : StepOps(shape, {.kv_heads = static_cast<uint32_t>(imported.attentions.kv_heads),
+                        .head_dim = static_cast<uint32_t>(imported.attentions.head_dim),
+                        .type = cache}),
+        imported_(imported),
+        tables_(tables) {}
 
   Result<std::shared_ptr<ov::Model>> build() {
     model_ = imported_.model->clone();
@@ -113,29 +117,7 @@ class ImportedStepBuilder : GraphOps {
   }
 
  private:
-  int64_t width() const { return shape_.open_width ? -1 : int64_t{shape_.width}; }
-  bool has_positions_bound() const { return !shape_.open_past || shape_.past > 0; }
-  ov::Dimension width_dimension() const {
-    if (!shape_.open_width) return shape_.width;
-    return shape_.width == 0 ? ov::Dimension::dynamic() : ov::Dimension(1, shape_.width);
-  }
-  ov::Dimension past_dimension() const {
-    if (!shape_.open_past) return shape_.past;
-    return shape_.past == 0 ? ov::Dimension::dynamic() : ov::Dimension(0, shape_.past);
-  }
-  ov::element::Type cache_element() const {
-    return cache_ == CacheType::kF16 ? ov::element::f16 : ov::element::f32;
-  }
-
-  // --- inputs and outputs
-
-  Value add_parameter(const std::string& name, ov::element::Type type, ov::PartialShape shape) {
-    auto parameter = std::make_shared<op::Parameter>(type, std::move(shape));
-    parameter->set_friendly_name(name);
-    parameter->output(0).set_names({name});
-    parameters_.push_back(parameter);
-    return parameter->output(0);
-  }
+  // --- inputs
 
   /// The export's input of that name gives way to one of a step graph's shape.
   Value replace_parameter(const std::string& name, ov::PartialShape shape) {
@@ -143,13 +125,6 @@ class ImportedStepBuilder : GraphOps {
     const Value fresh = add_parameter(name, ov::element::i64, std::move(shape));
     old.replace(fresh);
     return fresh;
-  }
-
-  void add_result(const Value& value, const std::string& name) {
-    auto result = std::make_shared<op::Result>(value);
-    result->set_friendly_name(name);
-    result->output(0).set_names({name});
-    results_.push_back(result);
   }
 
   void make_inputs() {
@@ -203,67 +178,20 @@ class ImportedStepBuilder : GraphOps {
     const Value scaled = make<op::Multiply>(attention.query, number(attention.scale));
     const Value query =
         reshape(scaled, {1, kv_heads, shape_.open_width ? -1 : width() * heads / kv_heads, size});
-    const Value mixed = mix(layer, query, attention.new_key, attention.new_value);
+    const KeyValue fresh{attention.new_key, attention.new_value};
+    const Value mixed = mix(layer, query, fresh, masks_, 0.0f);
     const Value whole = reshape(mixed, {1, heads, width(), size});
     whole.get_node()->set_friendly_name(attention.node->get_friendly_name());
     attention.node->output(0).replace(whole);
-    const std::string prefix = "present." + std::to_string(layer);
-    add_result(to_cache(attention.new_key), prefix + ".key");
-    add_result(to_cache(attention.new_value), prefix + ".value");
-  }
-
-  Value to_cache(const Value& rows) const {
-    if (rows.get_element_type() == cache_element()) return rows;
-    return make<op::Convert>(rows, cache_element());
-  }
-
-  /// As in step_graph.cc: with many rows past and new keys are joined, else only their scores.
-  bool is_wide() const {
-    return !shape_.open_width && shape_.width >= imported_.attentions.head_dim / 2;
-  }
-
-  Value mix(size_t layer, const Value& query, const Value& key, const Value& value) {
-    if (!shape_.has_past()) return mix_whole(query, key, value, masks_.fresh);
-    const std::string prefix = "past_key_values." + std::to_string(layer);
-    const ov::PartialShape rows{1, imported_.attentions.kv_heads, past_dimension(),
-                                imported_.attentions.head_dim};
-    const Value past_key = to_f32(add_parameter(prefix + ".key", cache_element(), rows));
-    const Value past_value = to_f32(add_parameter(prefix + ".value", cache_element(), rows));
-    if (is_wide()) {
-      return mix_whole(query, make<op::Concat>(ov::OutputVector{past_key, key}, 2),
-                       make<op::Concat>(ov::OutputVector{past_value, value}, 2), masks_.all);
-    }
-    Value new_scores = make<op::MatMul>(query, key, false, true);
-    if (masks_.fresh.get_node()) new_scores = make<op::Add>(new_scores, masks_.fresh);
-    const Value past_scores =
-        make<op::Add>(make<op::MatMul>(query, past_key, false, true), masks_.past);
-    const Value weights =
-        make<op::Softmax>(make<op::Concat>(ov::OutputVector{past_scores, new_scores}, 3), 3);
-    const ov::OutputVector parts = split(weights, 3, masks_.past_and_rest);
-    return make<op::Add>(make<op::MatMul>(parts[0], past_value, false, false),
-                         make<op::MatMul>(parts[1], value, false, false));
-  }
-
-  Value mix_whole(const Value& query, const Value& key, const Value& value,
-                  const Value& hidden) const {
-    const Value scores = make<op::Add>(make<op::MatMul>(query, key, false, true), hidden);
-    return make<op::MatMul>(make<op::Softmax>(scores, 3), value, false, false);
+    add_present(layer, fresh);
   }
 
   // --- logits
 
-  Value last_rows(const Value& rows) const {
-    return make<op::Slice>(rows, integers({-int64_t{shape_.logit_rows}}),
-                           integers({std::numeric_limits<int32_t>::max()}), integers({1}),
-                           integers({1}));
-  }
-
   /// Of the last rows alone, cut before the head if it can be found.
   Value logits() const {
     const Value all = to_f32(find_result(*model_, "logits")->input_value(0));
-    const bool cuts =
-        shape_.logit_rows > 0 && (shape_.open_width || shape_.logit_rows < shape_.width);
-    if (!cuts) return all;
+    if (!cuts_rows()) return all;
     ov::Node* node = all.get_node();
     while (works_on_each_row(*node)) node = node->get_input_node_ptr(0);
     if (!ov::is_type<op::MatMul>(node) || node->get_input_partial_shape(0).rank() != 3) {
@@ -275,11 +203,7 @@ class ImportedStepBuilder : GraphOps {
 
   const ImportedModel& imported_;
   const RotaryTables& tables_;
-  const StepShape& shape_;
-  CacheType cache_;
   std::shared_ptr<ov::Model> model_;
-  ov::ParameterVector parameters_;
-  ov::ResultVector results_;
   Value ids_, mask_, positions_;
   AttentionMasks masks_;
 };

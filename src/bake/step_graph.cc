@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,18 +15,21 @@
 #include "bake/attention_masks.h"
 #include "bake/graph_ops.h"
 #include "bake/rotary_ops.h"
+#include "bake/step_ops.h"
 #include "bake/weight_ops.h"
 #include "bake/weights_writer.h"
 
 namespace ovenbird {
 namespace {
 
-class StepGraphBuilder : GraphOps {
+class StepGraphBuilder : StepOps {
  public:
   StepGraphBuilder(const GraphSource& source, const StepShape& shape)
-      : source_(source),
+      : StepOps(shape, {.kv_heads = source.config.kv_heads,
+                        .head_dim = source.config.head_dim,
+                        .type = source.cache_type}),
+        source_(source),
         config_(source.config),
-        shape_(shape),
         weights_(*this, source.stored, source.weights) {}
 
   std::shared_ptr<ov::Model> build() {
@@ -57,33 +59,7 @@ class StepGraphBuilder : GraphOps {
   }
 
  private:
-  int64_t width() const { return shape_.open_width ? -1 : int64_t{shape_.width}; }
-
-  ov::Dimension width_dimension() const {
-    if (!shape_.open_width) return shape_.width;
-    return shape_.width == 0 ? ov::Dimension::dynamic() : ov::Dimension(1, shape_.width);
-  }
-  ov::Dimension past_dimension() const {
-    if (!shape_.open_past) return shape_.past;
-    return shape_.past == 0 ? ov::Dimension::dynamic() : ov::Dimension(0, shape_.past);
-  }
-
   // --- inputs and outputs
-
-  Value add_parameter(const std::string& name, ov::element::Type type, ov::PartialShape shape) {
-    auto parameter = std::make_shared<op::Parameter>(type, std::move(shape));
-    parameter->set_friendly_name(name);
-    parameter->output(0).set_names({name});
-    parameters_.push_back(parameter);
-    return parameter->output(0);
-  }
-
-  void add_result(const Value& value, const std::string& name) {
-    auto result = std::make_shared<op::Result>(value);
-    result->set_friendly_name(name);
-    result->output(0).set_names({name});
-    results_.push_back(result);
-  }
 
   void make_inputs() {
     const ov::Dimension columns = past_dimension() + width_dimension();
@@ -95,8 +71,8 @@ class StepGraphBuilder : GraphOps {
   /// Whether the graph reaches further than the model's window.
   bool hides_by_window() const {
     if (config_.window == 0) return false;
-    const bool has_bound = (!shape_.open_past || shape_.past > 0) && shape_.width > 0;
-    return !has_bound || config_.window < shape_.past + shape_.width;
+    return !has_positions_bound() || shape_.width == 0 ||
+           config_.window < shape_.past + shape_.width;
   }
 
   void make_rotations() {
@@ -120,15 +96,6 @@ class StepGraphBuilder : GraphOps {
   }
 
   // --- the layers
-
-  Value scale(const Value& value, float factor) const {
-    return factor == 1.0f ? value : make<op::Multiply>(value, number(factor));
-  }
-
-  /// cap * tanh(value / cap)
-  Value soft_cap(const Value& value, float cap) const {
-    return cap == 0.0f ? value : scale(make<op::Tanh>(scale(value, 1.0f / cap)), cap);
-  }
 
   Value multiply(const Value& rows, const std::string& name) {
     multiplied_[name] = rows;
@@ -206,9 +173,11 @@ class StepGraphBuilder : GraphOps {
     const Value query = reshape(make<op::Multiply>(rotated[0], number(attention_scale())),
                                 {1, kv_heads, shape_.open_width ? -1 : width() * heads / kv_heads,
                                  size});  // [1, kv_heads, G * W, D]
-    add_present(layer, key, value);
+    add_present(layer, {key, value});
 
-    const Value mixed = reshape(mix(layer, query, key, value), {1, heads, width(), size});
+    const AttentionMasks& masks = config_.layer(layer).slides ? sliding_masks_ : masks_;
+    const Value mixed = reshape(mix(layer, query, {key, value}, masks, config_.attention_soft_cap),
+                                {1, heads, width(), size});
     const Value joined =
         reshape(make<op::Transpose>(mixed, integers({0, 2, 1, 3})), {1, width(), heads * size});
     return multiply(joined, layer_name(layer, "output"));
@@ -231,70 +200,8 @@ class StepGraphBuilder : GraphOps {
     return 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
   }
 
-  void add_present(uint32_t layer, const Value& key, const Value& value) {
-    const std::string prefix = "present." + std::to_string(layer);
-    add_result(to_cache(key), prefix + ".key");
-    add_result(to_cache(value), prefix + ".value");
-  }
-
-  ov::element::Type cache_element() const {
-    return source_.cache_type == CacheType::kF16 ? ov::element::f16 : ov::element::f32;
-  }
-  Value to_cache(const Value& rows) const {
-    return cache_element() == ov::element::f32 ? rows : make<op::Convert>(rows, cache_element());
-  }
-
-  /// Softmax(query key^T) value over past and new rows: [1, kv_heads, G * W, D].
-  Value mix(uint32_t layer, const Value& query, const Value& key, const Value& value) {
-    const AttentionMasks& masks = config_.layer(layer).slides ? sliding_masks_ : masks_;
-    if (!shape_.has_past()) return mix_whole(query, {key, value}, masks.fresh);
-    const std::string prefix = "past_key_values." + std::to_string(layer);
-    const ov::PartialShape rows{1, config_.kv_heads, past_dimension(), config_.head_dim};
-    const Value past_key = to_f32(add_parameter(prefix + ".key", cache_element(), rows));
-    const Value past_value = to_f32(add_parameter(prefix + ".value", cache_element(), rows));
-    if (is_wide()) {
-      return mix_whole(query,
-                       {make<op::Concat>(ov::OutputVector{past_key, key}, 2),
-                        make<op::Concat>(ov::OutputVector{past_value, value}, 2)},
-                       masks.all);
-    }
-    return mix_apart(query, {past_key, past_value}, {key, value}, masks);
-  }
-
-  /// With many rows the scores are larger than the keys: then the keys are put together instead.
-  bool is_wide() const { return !shape_.open_width && shape_.width >= config_.head_dim / 2; }
-
-  struct KeyValue {
-    Value key, value;
-  };
-
-  Value score(const Value& query, const Value& key) const {
-    return soft_cap(make<op::MatMul>(query, key, false, true), config_.attention_soft_cap);
-  }
-
-  Value mix_whole(const Value& query, const KeyValue& rows, const Value& hidden) const {
-    const Value scores = make<op::Add>(score(query, rows.key), hidden);
-    return make<op::MatMul>(make<op::Softmax>(scores, 3), rows.value, false, false);
-  }
-
-  Value mix_apart(const Value& query, const KeyValue& past, const KeyValue& fresh,
-                  const AttentionMasks& masks) const {
-    Value new_scores = score(query, fresh.key);
-    if (masks.fresh.get_node()) new_scores = make<op::Add>(new_scores, masks.fresh);
-    const Value past_scores = make<op::Add>(score(query, past.key), masks.past);
-    const Value weights =
-        make<op::Softmax>(make<op::Concat>(ov::OutputVector{past_scores, new_scores}, 3), 3);
-    const ov::OutputVector parts = split(weights, 3, masks.past_and_rest);
-    return make<op::Add>(make<op::MatMul>(parts[0], past.value, false, false),
-                         make<op::MatMul>(parts[1], fresh.value, false, false));
-  }
-
   Value logits(Value rows) {
-    if (shape_.logit_rows > 0 && (shape_.open_width || shape_.logit_rows < shape_.width)) {
-      rows = make<op::Slice>(rows, integers({-int64_t{shape_.logit_rows}}),
-                             integers({std::numeric_limits<int32_t>::max()}), integers({1}),
-                             integers({1}));
-    }
+    if (cuts_rows()) rows = last_rows(rows);
     const Value scores =
         multiply(norm(rows, "final_norm"), config_.tied_head ? "embedding" : "head");
     return soft_cap(scale(scores, config_.logit_scale), config_.logit_soft_cap);
@@ -302,10 +209,7 @@ class StepGraphBuilder : GraphOps {
 
   const GraphSource& source_;
   const ModelConfig& config_;
-  const StepShape& shape_;
   const WeightOps weights_;
-  ov::ParameterVector parameters_;
-  ov::ResultVector results_;
   Value ids_, mask_, positions_;
   AttentionMasks masks_, sliding_masks_;
   std::map<LayerRope, Rotation> rotation_;
