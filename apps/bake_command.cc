@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -87,8 +88,8 @@ Result<std::vector<std::vector<int32_t>>> read_calibration(const BakeCommand& co
                                                            const BakedTokenizer& baked,
                                                            const ModelConfig& config) {
   if (!command.calibrate) return std::vector<std::vector<int32_t>>{};
-  if (command.options.weights != WeightChoice::kInt4) {
-    return fail(Code::kInvalidArgument, "bake: --calibrate goes with --weights int4 only");
+  if (!has_four_bits(command.options.weights)) {
+    return fail(Code::kInvalidArgument, "bake: --calibrate goes with --weights int4 and nf4 only");
   }
   if (config.experts > 0) {
     return fail(Code::kUnsupported,
@@ -101,8 +102,8 @@ Result<std::vector<std::vector<int32_t>>> read_calibration(const BakeCommand& co
   return calibration_windows(*command.calibrate, *baked.tokenizer, config.vocabulary);
 }
 
-ExitStatus bake_checkpoint(const BakeCommand& command, const Source& source,
-                           const fs::path& target) {
+ExitStatus bake_checkpoint(const BakeCommand& command, const BakeOptions& options,
+                           const Source& source, const fs::path& target) {
   const Result<std::unique_ptr<Checkpoint>> checkpoint = open_checkpoint(source.path);
   if (!checkpoint) return report(checkpoint.error());
   const Result<BakedTokenizer> tokenizer = bake_tokenizer(**checkpoint);
@@ -111,7 +112,7 @@ ExitStatus bake_checkpoint(const BakeCommand& command, const Source& source,
   if (!calibration) return report(calibration.error());
   const auto bake_it = [&](BakeProgress progress) {
     return bake({.checkpoint = **checkpoint,
-                 .options = command.options,
+                 .options = options,
                  .target = target,
                  .replace = command.replace,
                  .extra_files = tokenizer->files,
@@ -119,6 +120,27 @@ ExitStatus bake_checkpoint(const BakeCommand& command, const Source& source,
                  .calibration = *calibration});
   };
   return finish(with_progress(source_bytes(**checkpoint), bake_it), *tokenizer, target);
+}
+
+Status read_list(const char* flag, const std::optional<std::string>& text, MatrixList& list) {
+  if (!text) return ok();
+  Result<MatrixList> parsed = MatrixList::parse(*text);
+  if (!parsed) return fail_in(std::string("bake: ") + flag, parsed.error());
+  list = std::move(*parsed);
+  return ok();
+}
+
+/// The options with the lists that the command line gives as text.
+Result<BakeOptions> read_options(const BakeCommand& command) {
+  BakeOptions options = command.options;
+  const std::tuple<const char*, const std::optional<std::string>&, MatrixList&> lists[] = {
+      {"--int8-layers", command.int8_layers, options.int8_layers},
+      {"--f16-layers", command.f16_layers, options.f16_layers}};
+  for (const auto& [flag, text, list] : lists) {
+    if (Status read = read_list(flag, text, list); !read) return Failure{read.error()};
+  }
+  if (Status valid = validate(options); !valid) return Failure{valid.error()};
+  return options;
 }
 
 /// An export's graph may be named itself; the bundle is then called after its directory.
@@ -157,7 +179,8 @@ ExitStatus bake_openvino_export(const BakeCommand& command, const Source& source
 
 ExitStatus bake_bundle(const BakeCommand& command) {
   watch_for_interrupt();
-  if (const Status valid = validate(command.options); !valid) return report(valid.error());
+  const Result<BakeOptions> options = read_options(command);
+  if (!options) return report(options.error());
   const Result<Source> source = fetch_source(command.source, command.revision);
   if (!source) return report(source.error());
   const fs::path target = command.output.value_or(name_of(*source) + "-ovenbird");
@@ -167,7 +190,7 @@ ExitStatus bake_bundle(const BakeCommand& command) {
         "the source holds safetensors and an OpenVINO export: the safetensors are baked; for the "
         "export name its openvino_model.xml");
   }
-  return bake_checkpoint(command, *source, target);
+  return bake_checkpoint(command, *options, *source, target);
 }
 
 }  // namespace ovenbird

@@ -55,18 +55,30 @@ void add_bake_weights(CLI::App& app, BakeCommand& bake) {
                     "cpu: also what only CPU and GPU take");
   add_words<WeightChoice>(app, "--weights", bake.options.weights,
                           {{{"int4", WeightChoice::kInt4},
+                            {"nf4", WeightChoice::kNf4},
                             {"int8", WeightChoice::kInt8},
                             {"f16", WeightChoice::kF16},
                             {"f32", WeightChoice::kF32},
                             {"gguf", WeightChoice::kGguf}}},
                           "How the layers' weights are stored (default int4);\n"
-                          "int8 and gguf (a GGUF's own blocks) with --for cpu");
+                          "nf4, int8 and gguf (a GGUF's own blocks) with --for cpu");
   app.add_option("--group-size", bake.options.group_size,
-                 "int4: weights that share a scale: 128 (default), -1 = a whole\n"
+                 "int4, nf4: weights that share a scale: 128 (default), -1 = a whole\n"
                  "row; with --for cpu every multiple of 32")
       ->option_text("N");
   app.add_flag("--asymmetric", bake.options.asymmetric,
                "int4 with zero points: more exact; with --for cpu");
+  app.add_option("--int8-layers", bake.int8_layers,
+                 "int4: layers (0,26-29), matrices (down) or both (0-3.down; of\n"
+                 "qkv, output, gate_up, down) to be stored in 8 bits; with --for cpu")
+      ->option_text("LIST");
+  app.add_option("--f16-layers", bake.f16_layers,
+                 "The same, stored in 16 bits; an NPU takes that too")
+      ->option_text("LIST");
+  app.add_option("--int4-ratio", bake.options.int4_ratio,
+                 "int4: the largest share of the layers' weights in 4 bits (default\n"
+                 "1); what rounding hurts most gets 8 bits, for an NPU 16")
+      ->option_text("R");
   app.add_option("--calibrate", bake.calibrate,
                  "int4: a UTF-8 text like what the model will read; layers are\n"
                  "rounded for it, more exactly, in minutes instead of seconds")
@@ -85,8 +97,8 @@ void add_bake_weights(CLI::App& app, BakeCommand& bake) {
                  "Rows of the key/value cache, in tokens (default 2048)")
       ->option_text("P");
   app.final_callback([&app, &bake] {
-    for (const char* flag :
-         {"--weights", "--group-size", "--asymmetric", "--embedding", "--calibrate"}) {
+    for (const char* flag : {"--weights", "--group-size", "--asymmetric", "--embedding",
+                             "--calibrate", "--int8-layers", "--f16-layers", "--int4-ratio"}) {
       if (app.count(flag) > 0 && bake.weights_flag.empty()) bake.weights_flag = flag;
     }
   });

@@ -26,7 +26,8 @@ struct BakeCommand {
   std::optional<std::filesystem::path> output;  // none: named after the source
   BakeOptions options;
   std::string weights_flag;  // the first given flag that says how weights are stored; "": none
-  std::optional<std::string> calibrate;  // a text file
+  std::optional<std::string> calibrate;                // a text file
+  std::optional<std::string> int8_layers, f16_layers;  // lists that MatrixList::parse() reads
   bool replace = false;
 };
 

@@ -131,6 +131,8 @@ Result<Manifest> write_bundle(const BakeJob& job) {
 
 Result<Manifest> bake(const BakeJob& job) {
   if (Status valid = validate(job.options); !valid) return Failure{valid.error()};
+  const uint32_t layers = job.checkpoint.config().layers;
+  if (Status valid = validate_layers(job.options, layers); !valid) return Failure{valid.error()};
   try {
     return write_bundle(job);
   } catch (const ov::Exception& thrown) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "bake/nf4.h"
 #include "base/check.h"
 
 namespace ovenbird {
@@ -29,6 +30,7 @@ using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
 struct Grids {
   Lanes scale{}, inverse{}, zero{};
   float lowest = 0, highest = 0;
+  bool is_nf4 = false;  // weight = kNf4Values[value] * scale
 };
 
 void set_scale(Grids& grids, size_t lane, float scale) {
@@ -51,6 +53,20 @@ Grids i4_grids(std::span<const float> weights) {
   return grids;
 }
 
+/// As for i4: the largest weight comes to lie at 1 or beyond, on either side.
+Grids nf4_grids(std::span<const float> weights) {
+  constexpr std::array<float, kLanes / 2> kEnds = {0.95f, 1.0f,  1.05f, 1.1f,
+                                                   1.16f, 1.24f, 1.35f, 1.5f};
+  float extreme = 0.0f;
+  for (const float weight : weights) extreme = std::max(extreme, std::fabs(weight));
+  Grids grids{.is_nf4 = true};
+  for (size_t end = 0; end < kEnds.size(); ++end) {
+    set_scale(grids, 2 * end, extreme / kEnds[end]);
+    set_scale(grids, 2 * end + 1, -extreme / kEnds[end]);
+  }
+  return grids;
+}
+
 /// Parts of the range, from all of it to 70 %.
 Grids u4_grids(std::span<const float> weights) {
   const auto [least, most] = std::minmax_element(weights.begin(), weights.end());
@@ -63,6 +79,11 @@ Grids u4_grids(std::span<const float> weights) {
     grids.zero[lane] = std::clamp(std::nearbyint(-low * part * grids.inverse[lane]), 0.0f, 15.0f);
   }
   return grids;
+}
+
+Grids grids_for(const MatrixFormat& format, std::span<const float> weights) {
+  if (format.type == StoredType::kNf4) return nf4_grids(weights);
+  return format.has_zeros ? u4_grids(weights) : i4_grids(weights);
 }
 
 /// What one group's roundings under every grid come to.
@@ -79,23 +100,43 @@ struct GroupView {
   std::span<const float> weights, targets;
 };
 
-OVENBIRD_WIDEST void try_grids(const GroupView& group, const Grids& grids, Trial& trial) {
+/// What each lane's number is stored as, and what it then stands for before the scale.
+struct Rounded {
+  Lanes values, numbers;
+};
+
+inline Rounded round_to_whole(const Lanes& exact, const Grids& grids) {
   constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
   constexpr float kFar = 99.0f;          // beyond every grid
+  Lanes number = exact < -kFar ? Lanes{} - kFar : exact;
+  number = number > kFar ? Lanes{} + kFar : number;
+  Lanes value = ((number + kRounder) - kRounder) + grids.zero;
+  value = value < grids.lowest ? Lanes{} + grids.lowest : value;
+  value = value > grids.highest ? Lanes{} + grids.highest : value;
+  return {value, value - grids.zero};
+}
+
+inline Rounded round_to_nf4(const Lanes& number) {
+  Rounded rounded{Lanes{}, Lanes{} + kNf4Values[0]};
+  for (size_t code = 0; code + 1 < kNf4Values.size(); ++code) {
+    const auto is_beyond = number > nf4_border(code);
+    rounded.values = is_beyond ? Lanes{} + static_cast<float>(code + 1) : rounded.values;
+    rounded.numbers = is_beyond ? Lanes{} + kNf4Values[code + 1] : rounded.numbers;
+  }
+  return rounded;
+}
+
+OVENBIRD_WIDEST void try_grids(const GroupView& group, const Grids& grids, Trial& trial) {
   trial.losses = Lanes{};
   for (uint64_t k = 0; k < group.weights.size(); ++k) {
     const float* follow = group.follow + k * group.stride;
     Lanes shift{};
     for (uint64_t i = 0; i < k; ++i) shift += follow[i] * trial.errors[i];
     const Lanes target = group.targets[k] - shift;
-    Lanes value = target * grids.inverse;
-    value = value < -kFar ? Lanes{} - kFar : value;
-    value = value > kFar ? Lanes{} + kFar : value;
-    value = ((value + kRounder) - kRounder) + grids.zero;
-    value = value < grids.lowest ? Lanes{} + grids.lowest : value;
-    value = value > grids.highest ? Lanes{} + grids.highest : value;
-    const Lanes rounded = (value - grids.zero) * grids.scale;
-    trial.values[k] = value;
+    const Lanes number = target * grids.inverse;
+    const Rounded rounding = grids.is_nf4 ? round_to_nf4(number) : round_to_whole(number, grids);
+    const Lanes rounded = rounding.numbers * grids.scale;
+    trial.values[k] = rounding.values;
     trial.errors[k] = rounded - group.weights[k];
     trial.losses += group.costs[k] * (rounded - target) * (rounded - target);
   }
@@ -176,7 +217,7 @@ class ErrorFeedback::RowRounder {
   /// False if f16 holds no scale for the group.
   bool round(const Group& group) {
     take_targets(group);
-    const Grids grids = format_.has_zeros ? u4_grids(targets_) : i4_grids(targets_);
+    const Grids grids = grids_for(format_, targets_);
     for (size_t lane = 0; lane < kLanes; ++lane) {
       if (!std::isfinite(grids.scale[lane])) return false;
     }

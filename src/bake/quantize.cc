@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "bake/nf4.h"
 #include "base/check.h"
 #include "base/float16.h"
 
@@ -143,6 +144,18 @@ bool quantize_u4(std::span<const float> group, uint64_t first, uint64_t index,
   return true;
 }
 
+/// The group's largest weight becomes -1 or 1.
+bool quantize_nf4(std::span<const float> group, uint64_t first, uint64_t index,
+                  const RowSink& sink) {
+  const float scale = as_f16(extreme_of(group));
+  if (!std::isfinite(scale)) return false;
+  put_f16(sink.scales, index, scale);
+  for (size_t i = 0; i < group.size(); ++i) {
+    put_nibble(sink.values, first + i, nearest_nf4(group[i] * inverse(scale)));
+  }
+  return true;
+}
+
 bool quantize_i8(std::span<const float> group, uint64_t first, uint64_t index,
                  const RowSink& sink) {
   const float scale = as_f16(std::fabs(extreme_of(group)) / 127.0f);
@@ -161,6 +174,8 @@ bool quantize_group(StoredType type, std::span<const float> group, uint64_t firs
       return quantize_i4(group, first, index, sink);
     case StoredType::kU4:
       return quantize_u4(group, first, index, sink);
+    case StoredType::kNf4:
+      return quantize_nf4(group, first, index, sink);
     case StoredType::kI8:
       return quantize_i8(group, first, index, sink);
     default:

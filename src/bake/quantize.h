@@ -27,6 +27,7 @@ RowBytes row_bytes(const MatrixFormat& format, uint64_t padded_columns);
 /// Rounds `row` to `format` (any type but a GGUF-kept one); columns beyond the row become 0.
 /// Scales are rounded to f16 first and the values then to the rounded scale.
 /// - i4: the group's largest weight comes to lie near -8 or 7, under the scale of the least error.
+/// - nf4: the group's largest weight becomes -1 or 1 times the scale.
 /// - i8: the largest weight becomes 127 or -127.
 /// - u4 asymmetric: scale and zero point span the group's range, 0 included.
 /// False if the row holds NaN, infinity, or a number that the type cannot hold: f16 ends at 65504,

@@ -9,6 +9,8 @@ const char* name_of(StoredType type) {
       return "i4";
     case StoredType::kU4:
       return "u4";
+    case StoredType::kNf4:
+      return "nf4";
     case StoredType::kI8:
       return "i8";
     case StoredType::kU8:
@@ -25,6 +27,7 @@ uint32_t bits_of(StoredType type) {
   switch (type) {
     case StoredType::kI4:
     case StoredType::kU4:
+    case StoredType::kNf4:
       return 4;
     case StoredType::kI8:
     case StoredType::kU8:

@@ -8,7 +8,7 @@
 
 namespace ovenbird {
 
-enum class StoredType { kI4, kU4, kI8, kU8, kF16, kF32 };
+enum class StoredType { kI4, kU4, kNf4, kI8, kU8, kF16, kF32 };
 
 const char* name_of(StoredType type);  // OpenVINO's: "i4", ...
 uint32_t bits_of(StoredType type);

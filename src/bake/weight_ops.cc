@@ -12,6 +12,8 @@ ov::element::Type element_of(StoredType type) {
       return ov::element::i4;
     case StoredType::kU4:
       return ov::element::u4;
+    case StoredType::kNf4:
+      return ov::element::nf4;
     case StoredType::kI8:
       return ov::element::i8;
     case StoredType::kU8:

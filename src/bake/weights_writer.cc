@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "bake/layer_groups.h"
 #include "bake/matrix_rows.h"
 #include "bake/quantize.h"
 #include "bake/source_weights.h"
@@ -29,7 +30,7 @@ WeightsWriter::WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& op
 
 Result<StoredWeights> WeightsWriter::write() {
   const WeightChoice tables = options_.embedding.value_or(
-      options_.weights == WeightChoice::kInt4 ? WeightChoice::kInt8 : options_.weights);
+      has_four_bits(options_.weights) ? WeightChoice::kInt8 : options_.weights);
   if (Status done = write_group({"embedding", {Weight::kEmbedding}}, tables, "embedding"); !done) {
     return Failure{done.error()};
   }
@@ -50,19 +51,15 @@ Result<StoredWeights> WeightsWriter::write() {
 }
 
 Status WeightsWriter::write_layer(uint32_t layer) {
-  const auto name = [&](const char* part) { return layer_name(layer, part); };
   if (Status done = write_layer_norms(layer); !done) return done;
-  const MatrixGroup groups[] = {
-      {name("qkv"), {Weight::kQuery, Weight::kKey, Weight::kValue}, layer},
-      {name("output"), {Weight::kOutput}, layer},
-      {name("gate_up"), {Weight::kGate, Weight::kUp}, layer},
-      {name("down"), {Weight::kDown}, layer}};
-  for (const MatrixGroup& group : groups) {
-    if (Status done = write_group(group, options_.weights, "layers"); !done) return done;
+  for (const auto& [part, members] : kLayerGroups) {
+    const MatrixGroup group{layer_name(layer, part), members, layer};
+    if (Status done = write_group(group, choice_of(layer, part), "layers"); !done) return done;
     if (Status done = write_biases(group, "_bias"); !done) return done;
   }
   if (!checkpoint_.config().layer(layer).has_experts) return ok();
-  return write_group({name("router"), {Weight::kRouter}, layer}, router_choice(), "routers");
+  return write_group({layer_name(layer, "router"), {Weight::kRouter}, layer}, router_choice(),
+                     "routers");
 }
 
 Status WeightsWriter::write_layer_norms(uint32_t layer) {
@@ -87,15 +84,17 @@ Status WeightsWriter::write_layer_norms(uint32_t layer) {
   return done ? write_norm(layer_name(layer, "key_norm"), Weight::kKeyNorm, layer) : done;
 }
 
+WeightChoice WeightsWriter::choice_of(uint32_t layer, std::string_view part) const {
+  if (!has_four_bits(options_.weights)) return options_.weights;
+  if (options_.f16_layers.contains(layer, part)) return WeightChoice::kF16;
+  if (options_.int8_layers.contains(layer, part)) return WeightChoice::kInt8;
+  return options_.weights;
+}
+
 /// Routers are small, and a wrong choice of experts costs more than a coarse weight.
 WeightChoice WeightsWriter::router_choice() const {
-  switch (options_.weights) {
-    case WeightChoice::kInt4:
-    case WeightChoice::kInt8:
-      return WeightChoice::kF16;
-    default:
-      return options_.weights;
-  }
+  const bool is_coarse = has_four_bits(options_.weights) || options_.weights == WeightChoice::kInt8;
+  return is_coarse ? WeightChoice::kF16 : options_.weights;
 }
 
 Status WeightsWriter::append_layer(const WeightsWriter& other, std::span<const std::byte> bytes) {
@@ -122,13 +121,15 @@ MatrixFormat WeightsWriter::format_of(WeightChoice choice, const Tensor& tensor,
     case WeightChoice::kGguf:
       return lossless_format(tensor.type);
     case WeightChoice::kInt4:
+    case WeightChoice::kNf4:
       break;
   }
   OVENBIRD_CHECK(!is_table);
   const int32_t group = options_.group_size.value_or(128);
   const uint64_t columns =
       group == -1 ? (tensor.columns + 1) / 2 * 2 : static_cast<uint64_t>(group);
-  return {.type = options_.asymmetric ? StoredType::kU4 : StoredType::kI4,
+  const StoredType plain = choice == WeightChoice::kNf4 ? StoredType::kNf4 : StoredType::kI4;
+  return {.type = options_.asymmetric ? StoredType::kU4 : plain,
           .group = columns,
           .has_zeros = options_.asymmetric};
 }
@@ -191,7 +192,9 @@ Status WeightsWriter::write_matrix(const std::string& name, const std::vector<Ba
       .offset = sink_.bytes(),
       .bytes = matrix.rows * bytes.values};
   const ErrorFeedback* feedback = nullptr;
-  if (feedback_ && feedback_->contains(name)) feedback = &feedback_->at(name);
+  if (feedback_ && bits_of(format.type) == 4 && feedback_->contains(name)) {
+    feedback = &feedback_->at(name);
+  }
   std::vector<std::byte> scales;
   std::vector<std::byte> zeros;
   for (const Band& band : bands) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bake/error_feedback.h"
@@ -92,6 +93,7 @@ class WeightsWriter {
 
   std::vector<Band> bands_of(const MatrixGroup& group) const;
   std::vector<float> read_norm(const Tensor& tensor) const;
+  WeightChoice choice_of(uint32_t layer, std::string_view part) const;
   WeightChoice router_choice() const;
   MatrixFormat format_of(WeightChoice choice, const Tensor& tensor, bool is_table) const;
   void summarize(const char* role, const MatrixFormat& format, const StoredMatrix& matrix);

@@ -191,11 +191,9 @@ TEST_CASE("inspect tells by platform which graphs an NPU would take") {
 TEST_CASE("what an NPU would refuse is not baked for it, and the flag that helps is named") {
   const TemporaryDirectory directory;
   const fs::path target = directory.path() / "out";
-  const std::vector<std::vector<std::string>> choices = {{"--weights", "int8"},
-                                                         {"--weights", "gguf"},
-                                                         {"--embedding", "gguf"},
-                                                         {"--group-size", "32"},
-                                                         {"--asymmetric"}};
+  const std::vector<std::vector<std::string>> choices = {
+      {"--weights", "int8"},  {"--weights", "gguf"},  {"--embedding", "gguf"},
+      {"--int8-layers", "0"}, {"--group-size", "32"}, {"--asymmetric"}};
   for (const std::vector<std::string>& flags : choices) {
     CAPTURE(flags[0]);
     std::vector<std::string> arguments{"bake", golden_path("llama_gqa"), "-o", target};
@@ -205,10 +203,33 @@ TEST_CASE("what an NPU would refuse is not baked for it, and the flag that helps
     CHECK(files_in_work(directory.path()) == 0);
   }
   const std::string help = run_program({"bake", "--help"}).out;
-  for (const char* flag : {"--for", "--weights", "--embedding", "--group-size", "--asymmetric",
-                           "--cache", "--context"}) {  // those that refusals speak of
+  for (const char* flag :
+       {"--for", "--weights", "--embedding", "--group-size", "--asymmetric", "--int8-layers",
+        "--f16-layers", "--cache", "--context"}) {  // those that refusals speak of
     CHECK(help.find(flag) != std::string::npos);
   }
+}
+
+TEST_CASE("layers in more bits than the rest are named, and must be there") {
+  const TemporaryDirectory directory;
+  const fs::path target = directory.path() / "out";
+  const auto bake = [&](const std::string& flag, const std::string& value) {
+    return run_program({"bake", golden_path("qwen3"), "-o", target, flag, value, "--force"});
+  };
+  REQUIRE(bake("--f16-layers", "0,1.down").exit_code == 0);
+  const nlohmann::json weights = inspected(target)["weights"];
+  std::map<std::string, int> matrices;  // by type
+  for (const nlohmann::json& stored : weights) {
+    if (stored["role"] == "layers") matrices[stored["type"]] = stored["tensors"];
+  }
+  CHECK(matrices["f16"] == 4 + 1);
+  CHECK(matrices["i4"] == 3);
+  CHECK(inspected(target)["npu_refuses"].empty());
+
+  CHECK(check_failure(bake("--f16-layers", "1-2"), 2).find("no layer 2") != std::string::npos);
+  CHECK(check_failure(bake("--f16-layers", "0.head"), 2).find("\"0.head\"") != std::string::npos);
+  CHECK(check_failure(bake("--int4-ratio", "1.5"), 2).find("--int4-ratio") != std::string::npos);
+  CHECK(inspected(target)["weights"] == weights);  // it still stands there
 }
 
 TEST_CASE("an NPU refuses nothing of what bake makes by default") {

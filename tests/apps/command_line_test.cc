@@ -234,7 +234,7 @@ TEST_CASE("what contradicts itself or is missing is refused in words") {
 
 TEST_CASE("a value outside its range or its words is refused") {
   CHECK(contains(refusal({"bake", "a", "--for", "gpu"}), "it may be npu|cpu"));
-  CHECK(contains(refusal({"bake", "a", "--weights", "int3"}), "int4|int8|f16|f32|gguf"));
+  CHECK(contains(refusal({"bake", "a", "--weights", "int3"}), "int4|nf4|int8|f16|f32|gguf"));
   CHECK(contains(refusal({"bake", "a", "--context", "-3"}), "--context"));
   CHECK(contains(refusal({"run", "a", "--device", "TPU"}), "auto|NPU|GPU|CPU"));
   CHECK(contains(refusal({"run", "a", "--max-tokens", "0"}), "--max-tokens"));

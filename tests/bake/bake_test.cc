@@ -115,8 +115,9 @@ TEST_CASE("past rows are never more than the model was trained on") {
 TEST_CASE("the weights' summary counts every parameter once, and bytes that are there") {
   for (const std::string name :
        {"llama_gqa", "llama3_rope_tied", "llama_linear_bias", "qwen3", "gguf/llama_mixed.gguf"}) {
-    for (const WeightChoice weights : {WeightChoice::kF32, WeightChoice::kF16, WeightChoice::kInt8,
-                                       WeightChoice::kInt4, WeightChoice::kGguf}) {
+    for (const WeightChoice weights :
+         {WeightChoice::kF32, WeightChoice::kF16, WeightChoice::kInt8, WeightChoice::kInt4,
+          WeightChoice::kNf4, WeightChoice::kGguf}) {
       CAPTURE(name);
       const TemporaryDirectory temp;
       const auto source = golden(name);

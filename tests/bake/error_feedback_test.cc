@@ -17,6 +17,7 @@ namespace {
 
 using Matrix = std::vector<std::vector<double>>;
 
+constexpr MatrixFormat nf4(uint64_t group) { return {.type = StoredType::kNf4, .group = group}; }
 constexpr MatrixFormat i4(uint64_t group) { return {.type = StoredType::kI4, .group = group}; }
 constexpr MatrixFormat u4(uint64_t group) {
   return {.type = StoredType::kU4, .group = group, .has_zeros = true};
@@ -142,7 +143,7 @@ TEST_CASE("under the scales that were chosen, every weight is the textbook's") {
 TEST_CASE("the output error is smaller than that of rounding to nearest, in every layout") {
   constexpr size_t kColumns = 80;
   for (const uint64_t group : {16, 32, 64, 80}) {
-    for (const MatrixFormat& format : {i4(group), u4(group)}) {
+    for (const MatrixFormat& format : {i4(group), u4(group), nf4(group)}) {
       CAPTURE(name_of(format.type));
       CAPTURE(group);
       const Layer layer = random_layer(kColumns, 7);

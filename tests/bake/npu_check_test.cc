@@ -28,7 +28,7 @@ std::unique_ptr<Checkpoint> golden(const std::string& name) {
 /// Every word that begins with "--" is a flag of bake.
 bool names_a_flag(const std::string& message) {
   static constexpr std::array kFlags = {"--for",        "--weights", "--embedding", "--group-size",
-                                        "--asymmetric", "--cache",   "--context"};
+                                        "--asymmetric", "--cache",   "--context",   "--f16-layers"};
   size_t count = 0;
   for (size_t at = message.find("--"); at != std::string::npos; at = message.find("--", at + 1)) {
     const std::string flag = message.substr(at, message.find_first_of(" :;,)", at) - at);
@@ -41,7 +41,7 @@ bool names_a_flag(const std::string& message) {
 std::vector<BakeOptions> every_combination(Target target) {
   using enum WeightChoice;
   std::vector<BakeOptions> all;
-  for (const WeightChoice weights : {kInt4, kInt8, kF16, kF32, kGguf}) {
+  for (const WeightChoice weights : {kInt4, kNf4, kInt8, kF16, kF32, kGguf}) {
     for (const std::optional<WeightChoice> embedding :
          {std::optional<WeightChoice>(), {kInt4}, {kInt8}, {kF16}, {kF32}, {kGguf}}) {
       for (const std::optional<int32_t> group :
@@ -133,6 +133,8 @@ TEST_CASE("what bake refuses for an NPU would have been refused by one") {
   CHECK(refuses(*gguf, {.group_size = 32}));
   CHECK(refuses(*gguf, {.group_size = 64}));
   CHECK(refuses(*source, {.asymmetric = true}));
+  CHECK(refuses(*source, {.weights = WeightChoice::kNf4}));
+  CHECK(refuses(*source, {.int8_layers = *MatrixList::parse("0,1")}));
   CHECK(refuses(*gguf, {.weights = WeightChoice::kGguf}));
 }
 

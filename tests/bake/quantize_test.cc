@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "bake/nf4.h"
 #include "bake/row_reader.h"
 #include "base/float16.h"
 
@@ -112,6 +113,22 @@ TEST_CASE("every value is the nearest one under the scale that its group must ha
     for (uint32_t seed = 0; seed < 20; ++seed) check_row(format, random_row(512, seed));
     for (const float spread : {1e-6f, 1e-4f, 30.0f, 1e4f})
       check_row(format, random_row(256, 7, spread));
+  }
+}
+
+TEST_CASE("every nf4 weight gets the nearest value of its group") {
+  const MatrixFormat format{.type = StoredType::kNf4, .group = 64};
+  for (const size_t size : {1, 63, 64, 300}) {
+    const std::vector<float> row = random_row(size, 5);
+    const StoredRow stored(format, size);
+    REQUIRE(quantize_row(format, row, stored.sink()));
+    for (size_t column = 0; column < size; ++column) {
+      const double scale = stored.scale(column / 64);
+      const double error = std::abs(stored.weight(column) - row[column]);
+      for (const float value : kNf4Values) {
+        CHECK(error <= std::abs(value * scale - row[column]) + 1e-7);
+      }
+    }
   }
 }
 

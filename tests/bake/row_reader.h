@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "bake/nf4.h"
 #include "bake/quantize.h"
 #include "base/float16.h"
 
@@ -39,6 +40,7 @@ class StoredRow {
   }
   double weight(size_t column) const {
     const size_t group = column / format_.group;
+    if (format_.type == StoredType::kNf4) return kNf4Values[value(column)] * scale(group);
     return (value(column) - zero(group)) * scale(group);
   }
   /// As a device with f32 arithmetic computes it.

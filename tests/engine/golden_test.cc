@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "bake/nf4.h"
 #include "engine/baked.h"
 #include "engine/plain_openvino.h"
 #include "session/score.h"
@@ -227,6 +228,12 @@ TEST_CASE("rounded weights are as close as their bits allow") {
     options.asymmetric = asymmetric;
     return options;
   };
+  const auto all_in = [&](MatrixList BakeOptions::*list, Target target) {
+    BakeOptions options = with(WeightChoice::kInt4, target);
+    options.*list = *MatrixList::parse("qkv,output,gate_up,down");
+    options.embedding = WeightChoice::kF16;
+    return options;
+  };
   for (const std::string checkpoint : {"qwen2", "llama_linear_bias"}) {
     const Golden golden = golden_of(checkpoint);
     for (const Rounded& rounded : std::initializer_list<Rounded>{
@@ -234,6 +241,9 @@ TEST_CASE("rounded weights are as close as their bits allow") {
              {"int8", with(WeightChoice::kInt8, Target::kCpu), 0.05, true},
              {"int4", with(WeightChoice::kInt4), 0.5},
              {"int4 rows", with(WeightChoice::kInt4, Target::kNpu, -1), 0.5},
+             {"int4, all of it f16", all_in(&BakeOptions::f16_layers, Target::kNpu), 2e-3},
+             {"int4, all of it int8", all_in(&BakeOptions::int8_layers, Target::kCpu), 0.05, true},
+             {"nf4", with(WeightChoice::kNf4, Target::kCpu), 0.5, true},
              {"int4 32", with(WeightChoice::kInt4, Target::kCpu, 32), 0.5, true},
              {"int4 asymmetric", with(WeightChoice::kInt4, Target::kCpu, 32, true), 0.5, true}}) {
       CAPTURE(checkpoint);
@@ -248,6 +258,12 @@ TEST_CASE("rounded weights are as close as their bits allow") {
       }
     }
   }
+}
+
+TEST_CASE("nf4's values are those that OpenVINO reads") {
+  const std::vector<float> values = plain_nf4_values();
+  REQUIRE(values.size() == kNf4Values.size());
+  for (size_t code = 0; code < values.size(); ++code) CHECK(values[code] == kNf4Values[code]);
 }
 
 /// Log-probabilities of a window of 128 tokens as plain OpenVINO computes them.

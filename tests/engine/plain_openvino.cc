@@ -1,8 +1,9 @@
-// Plain OpenVINO: read, compile, infer.
+// Plain OpenVINO: read, compile, infer, convert.
 #include "engine/plain_openvino.h"
 
 #include <doctest/doctest.h>
 
+#include <openvino/op/constant.hpp>
 #include <openvino/runtime/core.hpp>
 #include <openvino/runtime/properties.hpp>
 
@@ -29,6 +30,14 @@ std::vector<float> plain_window_logits(const Bundle& bundle, const std::vector<i
   request.infer();
   const ov::Tensor logits = request.get_tensor("logits");
   return {logits.data<const float>(), logits.data<const float>() + logits.get_size()};
+}
+
+std::vector<float> plain_nf4_values() {
+  std::vector<uint8_t> codes;
+  for (uint8_t code = 0; code < 16; code += 2) {
+    codes.push_back(static_cast<uint8_t>(code | (code + 1) << 4));
+  }
+  return ov::op::v0::Constant(ov::element::nf4, {16}, codes.data()).cast_vector<float>();
 }
 
 }  // namespace ovenbird
