@@ -9,12 +9,15 @@
 #include "bake/calibrator.h"
 #include "bake/ir_writer.h"
 #include "bake/rotary_ops.h"
+#include "bake/sensitivity.h"
 #include "bake/step_graph.h"
 #include "base/mapped_file.h"
 #include "checkpoint/family.h"
 
 namespace ovenbird {
 namespace {
+
+constexpr size_t kSensitivityWindows = 4;  // of a text: a choice needs less than a rounding
 
 Status write_ropes(const ModelConfig& config, uint32_t positions, BundleFile& file,
                    StoredWeights& stored) {
@@ -47,7 +50,7 @@ Status write_step_graphs(const BakeJob& job, const ModelConfig& config, const St
   }
   const GraphMaker make = [&](const StepShape& shape) -> Result<std::shared_ptr<ov::Model>> {
     if (job.progress && !job.progress(source_bytes(job.checkpoint))) {
-      return fail(Code::kInterrupted, "bake: interrupted; nothing was written");
+      return interrupted();
     }
     return build_step_graph(source, shape);
   };
@@ -86,6 +89,23 @@ ModelConfig config_for(ModelConfig config, uint32_t past) {
   return config;
 }
 
+/// The options with what --int4-ratio comes to.
+Result<BakeOptions> with_ratio(const BakeJob& job, const ModelConfig& config) {
+  BakeOptions options = job.options;
+  if (options.int4_ratio == 1.0) return options;
+  const auto go_on = [&](uint64_t bytes) { return !job.progress || job.progress(bytes); };
+  const bool has_text = !job.calibration.empty();
+  std::vector<std::vector<int32_t>> windows =
+      has_text ? job.calibration : random_windows(config.vocabulary);
+  windows.resize(std::min(windows.size(), kSensitivityWindows));
+  Result<std::vector<GroupLoss>> losses =
+      group_losses(job.checkpoint, config, options, windows, go_on);
+  if (!losses) return Failure{losses.error()};
+  MatrixList& wide = options.target == Target::kNpu ? options.f16_layers : options.int8_layers;
+  wide = widest(std::move(*losses), options.int4_ratio, std::move(wide));
+  return options;
+}
+
 Result<Manifest> write_bundle(const BakeJob& job) {
   Result<BundleWriter> writer = BundleWriter::create(job.target, job.replace);
   if (!writer) return Failure{writer.error()};
@@ -94,11 +114,13 @@ Result<Manifest> write_bundle(const BakeJob& job) {
 
   const uint32_t past = std::min(job.options.context, job.checkpoint.config().context);
   const ModelConfig config = config_for(job.checkpoint.config(), past);
+  const Result<BakeOptions> options = with_ratio(job, config);
+  if (!options) return Failure{options.error()};
   FileSink sink(*weights);
-  WeightsWriter weights_writer(job.checkpoint, job.options, sink, job.progress);
+  WeightsWriter weights_writer(job.checkpoint, *options, sink, job.progress);
   std::optional<Calibrator> calibrator;
   if (!job.calibration.empty()) {
-    calibrator.emplace(job.checkpoint, config, job.options, job.calibration);
+    calibrator.emplace(job.checkpoint, config, *options, job.calibration);
     weights_writer.use([&](uint32_t layer, WeightsWriter& layers) {
       return calibrator->write_layer(layer, layers);
     });

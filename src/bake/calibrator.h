@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <openvino/runtime/core.hpp>
 #include <vector>
 
+#include "bake/layer_runner.h"
 #include "bake/options.h"
-#include "bake/step_graph.h"
 #include "bake/weights_writer.h"
 #include "checkpoint/checkpoint.h"
 
@@ -18,8 +17,7 @@ namespace ovenbird {
 /// layer in f32, and of its widest matrix three times columns x columns f32.
 class Calibrator {
  public:
-  /// `windows`: token ids below the vocabulary, all of one length.
-  /// `config`: the checkpoint's, with the rope that the bundle has.
+  /// `config`, `windows`: as LayerRunner takes them.
   Calibrator(const Checkpoint& checkpoint, const ModelConfig& config, const BakeOptions& options,
              const std::vector<std::vector<int32_t>>& windows);
 
@@ -28,21 +26,11 @@ class Calibrator {
   Status write_layer(uint32_t layer, WeightsWriter& writer);
 
  private:
-  using Grams = std::map<std::string, std::vector<float>>;
-
-  Result<LayerFeedback> observe(uint32_t layer, WeightsWriter& writer);
-  Status advance(const GraphSource& source, uint32_t layer, WeightsWriter& writer);
-  /// Runs a layer over every window; `see` gets the request after each.
-  template <typename See>
-  Status run(const std::shared_ptr<ov::Model>& model, WeightsWriter& writer, const See& see);
-  GraphSource source_of(const WeightsWriter& writer, std::span<const std::byte> weights) const;
+  Result<LayerFeedback> observe(uint32_t layer, const BakeProgress& progress);
 
   const Checkpoint& checkpoint_;
-  const ModelConfig& config_;
   BakeOptions options_;
-  uint32_t width_;
-  std::vector<std::vector<float>> hidden_;  // [windows][width, hidden]
-  ov::Core core_;
+  LayerRunner runner_;
 };
 
 }  // namespace ovenbird

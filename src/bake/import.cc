@@ -88,7 +88,7 @@ Status write_step_graphs(const ImportJob& job, const ImportedModel& model,
                             .sin = table_of(stored, names.sin, mapped->bytes())};
   const GraphMaker make = [&](const StepShape& shape) -> Result<std::shared_ptr<ov::Model>> {
     if (job.progress && !job.progress(job.source.weights.bytes().size())) {
-      return fail(Code::kInterrupted, "bake: interrupted; nothing was written");
+      return interrupted();
     }
     return import_step_graph(model, tables, shape, job.cache);
   };

@@ -44,7 +44,7 @@ Status append_in_pieces(Bytes bytes, const MappedFile& source, BundleFile& file,
     source.release(piece);
     const auto place = static_cast<uint64_t>(piece.data() - source.bytes().data());
     if (progress && !progress(place + piece.size())) {
-      return fail(Code::kInterrupted, "bake: interrupted; nothing was written");
+      return interrupted();
     }
   }
   return ok();

@@ -12,6 +12,8 @@ namespace ovenbird {
 
 enum class WeightChoice { kInt4, kNf4, kInt8, kF16, kF32, kGguf };
 
+inline constexpr int32_t kDefaultGroup = 128;  // what every NPU takes
+
 /// Whether it is one of those in groups of --group-size.
 constexpr bool has_four_bits(WeightChoice choice) {
   return choice == WeightChoice::kInt4 || choice == WeightChoice::kNf4;

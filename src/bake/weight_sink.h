@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "bundle/bundle_writer.h"
@@ -42,6 +43,7 @@ class MemorySink : public WeightSink {
   }
   uint64_t bytes() const override { return content_.size(); }
   std::span<const std::byte> content() const { return content_; }
+  std::vector<std::byte> take() { return std::move(content_); }
 
  private:
   std::vector<std::byte> content_;

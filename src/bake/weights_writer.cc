@@ -24,6 +24,8 @@ std::string layer_name(uint32_t layer, const char* part) {
   return "layers." + std::to_string(layer) + "." + part;
 }
 
+Failure interrupted() { return fail(Code::kInterrupted, "bake: interrupted; nothing was written"); }
+
 WeightsWriter::WeightsWriter(const Checkpoint& checkpoint, const BakeOptions& options,
                              WeightSink& sink, BakeProgress progress)
     : checkpoint_(checkpoint), options_(options), sink_(sink), progress_(std::move(progress)) {}
@@ -125,7 +127,7 @@ MatrixFormat WeightsWriter::format_of(WeightChoice choice, const Tensor& tensor,
       break;
   }
   OVENBIRD_CHECK(!is_table);
-  const int32_t group = options_.group_size.value_or(128);
+  const int32_t group = options_.group_size.value_or(kDefaultGroup);
   const uint64_t columns =
       group == -1 ? (tensor.columns + 1) / 2 * 2 : static_cast<uint64_t>(group);
   const StoredType plain = choice == WeightChoice::kNf4 ? StoredType::kNf4 : StoredType::kI4;
@@ -313,7 +315,7 @@ Status WeightsWriter::write_blob(const std::string& name, StoredType type,
 Status WeightsWriter::note_progress(uint64_t bytes) {
   source_bytes_done_ += bytes;
   if (!progress_ || progress_(source_bytes_done_)) return ok();
-  return fail(Code::kInterrupted, "bake: interrupted; nothing was written");
+  return interrupted();
 }
 
 void WeightsWriter::summarize(const char* role, const MatrixFormat& format,

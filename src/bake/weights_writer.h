@@ -21,6 +21,9 @@ namespace ovenbird {
 /// Told now and then how many bytes of the source are done; false = stop (the user wants out).
 using BakeProgress = std::function<bool(uint64_t source_bytes_done)>;
 
+/// What a bake ends with when it was told to stop.
+Failure interrupted();
+
 /// Matrices that the decoder multiplies the same input by, stored as one where their formats allow.
 struct MatrixGroup {
   std::string name;  // "layers.0.qkv"

@@ -58,7 +58,13 @@ void add_graphs(const std::vector<GraphVerdict>& verdicts, std::vector<NpuFindin
   }
 }
 
-void add_weights(const WeightsInfo& weights, std::vector<NpuFinding>& findings) {
+bool has_four_bit_layers(const Manifest& manifest) {
+  return std::any_of(manifest.weights.begin(), manifest.weights.end(), [](const WeightsInfo& info) {
+    return info.role == "layers" && info.type.ends_with("4");
+  });
+}
+
+void add_weights(const WeightsInfo& weights, bool is_mixed, std::vector<NpuFinding>& findings) {
   if (weights.role != "layers") return;  // tables may have 8 bit; norms are a few vectors
   const std::string subject = weights.role + " " + weights.type;
   if (weights.type == "i8" || weights.type == "u8") {
@@ -69,7 +75,9 @@ void add_weights(const WeightsInfo& weights, std::vector<NpuFinding>& findings) 
   } else if (weights.type.starts_with("f")) {
     findings.push_back({Kind::kRisk, subject,
                         "is not quantized: every token reads four to eight times the bytes that "
-                        "int4 has; bake with --weights int4"});
+                        "int4 has; " +
+                            std::string(is_mixed ? "bake with fewer --f16-layers if it is slow"
+                                                 : "bake with --weights int4")});
   }
 }
 
@@ -111,7 +119,10 @@ NpuLint npu_lint(const Bundle& bundle) {
   NpuLint lint;
   for (const GraphInfo& graph : manifest.graphs) lint.graphs.push_back(judge_file(bundle, graph));
   add_graphs(lint.graphs, lint.findings);
-  for (const WeightsInfo& weights : manifest.weights) add_weights(weights, lint.findings);
+  const bool is_mixed = has_four_bit_layers(manifest);
+  for (const WeightsInfo& weights : manifest.weights) {
+    add_weights(weights, is_mixed, lint.findings);
+  }
   if (manifest.cache_type == CacheType::kF32) {
     lint.findings.push_back({Kind::kRisk, "cache f32",
                              "an NPU computes in f16: the slot is twice as large and no more "

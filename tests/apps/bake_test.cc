@@ -226,6 +226,17 @@ TEST_CASE("layers in more bits than the rest are named, and must be there") {
   CHECK(matrices["i4"] == 3);
   CHECK(inspected(target)["npu_refuses"].empty());
 
+  REQUIRE(bake("--int4-ratio", "0.5").exit_code == 0);
+  double narrow = 0, wide = 0;
+  const nlohmann::json halved = inspected(target);
+  for (const nlohmann::json& stored : halved["weights"]) {
+    if (stored["role"] != "layers") continue;
+    (stored["type"] == "i4" ? narrow : wide) += stored["parameters"].get<double>();
+  }
+  CHECK(narrow > 0);
+  CHECK(narrow <= wide);
+  REQUIRE(bake("--f16-layers", "0,1.down").exit_code == 0);
+
   CHECK(check_failure(bake("--f16-layers", "1-2"), 2).find("no layer 2") != std::string::npos);
   CHECK(check_failure(bake("--f16-layers", "0.head"), 2).find("\"0.head\"") != std::string::npos);
   CHECK(check_failure(bake("--int4-ratio", "1.5"), 2).find("--int4-ratio") != std::string::npos);
