@@ -24,7 +24,14 @@ constexpr const char* kTekkenPattern =
     R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
     R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-enum class Family { kGpt2, kDigitsFirst, kLlama3, kQwen2, kTekken };
+constexpr const char* kGpt4oPattern =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+    R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+    R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+enum class Family { kGpt2, kDigitsFirst, kLlama3, kLlama3Merging, kQwen2, kTekken, kGpt4o };
 
 struct Name {
   std::string_view name;
@@ -32,12 +39,21 @@ struct Name {
 };
 
 constexpr std::array kNames = {
-    Name{"gpt-2", Family::kGpt2},         Name{"olmo", Family::kGpt2},
-    Name{"smollm", Family::kDigitsFirst}, Name{"starcoder", Family::kDigitsFirst},
-    Name{"refact", Family::kDigitsFirst}, Name{"llama-bpe", Family::kLlama3},
-    Name{"llama3", Family::kLlama3},      Name{"llama-v3", Family::kLlama3},
-    Name{"qwen2", Family::kQwen2},        Name{"deepseek-r1-qwen", Family::kQwen2},
+    Name{"gpt-2", Family::kGpt2},
+    Name{"olmo", Family::kGpt2},
+    Name{"smollm", Family::kDigitsFirst},
+    Name{"starcoder", Family::kDigitsFirst},
+    Name{"refact", Family::kDigitsFirst},
+    Name{"llama-bpe", Family::kLlama3},
+    Name{"llama3", Family::kLlama3},
+    Name{"llama-v3", Family::kLlama3},
+    Name{"qwen2", Family::kQwen2},
+    Name{"deepseek-r1-qwen", Family::kQwen2},
     Name{"tekken", Family::kTekken},
+    // Phi-4 and OLMo 2; SmolLM3; Phi-4 mini.
+    Name{"dbrx", Family::kLlama3Merging},
+    Name{"smaug-bpe", Family::kLlama3Merging},
+    Name{"gpt-4o", Family::kGpt4o},
 };
 
 PreTokenizerStep split(const char* pattern) {
@@ -54,6 +70,10 @@ NamedPreTokenizer meaning_of(Family family) {
       return {.steps = {split(kDigitPattern), split(kGpt2Pattern)}};
     case Family::kLlama3:
       return {.steps = {split(kLlama3Pattern)}, .ignores_merges = true, .adds_bos = true};
+    case Family::kLlama3Merging:
+      return {.steps = {split(kLlama3Pattern)}};
+    case Family::kGpt4o:
+      return {.steps = {split(kGpt4oPattern)}};
     case Family::kQwen2:
       return {.steps = {split(kQwen2Pattern)}, .composes = true};
     case Family::kTekken:

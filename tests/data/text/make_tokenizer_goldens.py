@@ -29,6 +29,8 @@ QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
           r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
           r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+GPT4O = (TEKKEN.replace(r"]+|[^", "]+" + ENDINGS + "|[^").replace(r"]*|\p{N}|", "]*" + ENDINGS + r"|\p{N}{1,3}|"))
 
 SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|endoftext|>"]
 FRAGMENTS = SPECIAL + [
@@ -154,6 +156,7 @@ def families():
     qwen2.normalizer = normalizers.NFC()
     yield "qwen2", qwen2
     yield "tekken", byte_level(split(TEKKEN), False)
+    yield "gpt4o", byte_level(split(GPT4O), False)
     yield "spm_prepend", with_bos(sentence_piece(700, prepend, None, True), "<s>")
     yield "spm_metaspace", with_bos(sentence_piece(700, None, first, True), "<s>")
     yield "gemma", sentence_piece(700, replace, pre_tokenizers.Split(" ", "merged_with_previous"), False)
