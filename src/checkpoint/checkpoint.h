@@ -81,9 +81,9 @@ struct Tensor {
   uint64_t rows = 0;
   uint64_t columns = 0;
   std::span<const std::byte> bytes;
-  /// GGUF's llama stores the rows of each query/key head for interleaved rotation. If not 0, there
-  /// are so many heads in the rows, and row r of the model is row `stored_row(r)` of the bytes.
-  /// Only of matrices: biases always come in the model's order.
+  /// A GGUF of llama or its kin stores the rows of each query/key head for interleaved rotation. If
+  /// not 0, there are so many heads in the rows, and row r of the model is row `stored_row(r)` of
+  /// the bytes. Only of matrices: biases always come in the model's order.
   uint32_t interleaved_heads = 0;
 
   uint64_t row_bytes() const;

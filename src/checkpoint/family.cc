@@ -1,4 +1,5 @@
-// The table of families. Defaults are those of transformers' configuration classes.
+// The table of families. Defaults are those of transformers' configuration classes; what is said of
+// GGUF files is what llama.cpp's converter writes into them and its models take for granted.
 #include "checkpoint/family.h"
 
 #include <algorithm>
@@ -15,7 +16,8 @@ constexpr Family kFamilies[] = {
      .class_name = "LlamaForCausalLM",
      .gguf = "llama",
      .biases = Biases::kByKey,
-     .has_mlp_bias = true},
+     .has_mlp_bias = true,
+     .is_interleaved_in_gguf = true},
     // In a GGUF it is a llama: the two differ in nothing that such a file can say.
     {.architecture = Architecture::kMistral,
      .model_type = "mistral",
@@ -26,8 +28,9 @@ constexpr Family kFamilies[] = {
     {.architecture = Architecture::kMixtral,
      .model_type = "mixtral",
      .class_name = "MixtralForCausalLM",
-     .gguf = nullptr,
+     .gguf = "llama",
      .experts = ExpertNames::kMixtral,
+     .is_interleaved_in_gguf = true,
      .epsilon = 1e-5,
      .theta = 1e6,
      .sliding = SlidingLayers::kAll},
@@ -50,7 +53,7 @@ constexpr Family kFamilies[] = {
     {.architecture = Architecture::kQwen3Moe,
      .model_type = "qwen3_moe",
      .class_name = "Qwen3MoeForCausalLM",
-     .gguf = nullptr,
+     .gguf = "qwen3moe",
      .query_key_norm = QueryKeyNorm::kEachHead,
      .biases = Biases::kByKey,
      .experts = ExpertNames::kQwen,
@@ -59,7 +62,7 @@ constexpr Family kFamilies[] = {
     {.architecture = Architecture::kPhi3,
      .model_type = "phi3",
      .class_name = "Phi3ForCausalLM",
-     .gguf = nullptr,
+     .gguf = "phi3",
      .is_fused = true,
      .epsilon = 1e-5,
      .sliding = SlidingLayers::kAll,
@@ -67,7 +70,7 @@ constexpr Family kFamilies[] = {
     {.architecture = Architecture::kGemma2,
      .model_type = "gemma2",
      .class_name = "Gemma2ForCausalLM",
-     .gguf = nullptr,
+     .gguf = "gemma2",
      .norms = NormPlacement::kBoth,
      .activation = Activation::kGeluTanh,
      .adds_one_to_norms = true,
@@ -80,11 +83,13 @@ constexpr Family kFamilies[] = {
      .window = 4096,
      .full_every = 2,
      .attention_soft_cap = 50.0,
-     .logit_soft_cap = 30.0},
+     .logit_soft_cap = 30.0,
+     .gguf_window = 4096,
+     .layers_scaled_by_width = 46},
     {.architecture = Architecture::kGemma3,
      .model_type = "gemma3_text",
      .class_name = "Gemma3ForCausalLM",
-     .gguf = nullptr,
+     .gguf = "gemma3",
      .norms = NormPlacement::kBoth,
      .query_key_norm = QueryKeyNorm::kEachHead,
      .activation = Activation::kGeluTanh,
@@ -98,13 +103,15 @@ constexpr Family kFamilies[] = {
      .is_tied = true,
      .sliding = SlidingLayers::kPattern,
      .window = 4096,
-     .full_every = 6},
+     .full_every = 6,
+     .layers_scaled_by_width = 62},
     {.architecture = Architecture::kSmolLm3,
      .model_type = "smollm3",
      .class_name = "SmolLM3ForCausalLM",
-     .gguf = nullptr,
+     .gguf = "smollm3",
      .biases = Biases::kByKey,
      .has_mlp_bias = true,
+     .is_interleaved_in_gguf = true,
      .theta = 2e6,
      .is_tied = true,
      .sliding = SlidingLayers::kIfUsed,
@@ -112,14 +119,15 @@ constexpr Family kFamilies[] = {
     {.architecture = Architecture::kGranite,
      .model_type = "granite",
      .class_name = "GraniteForCausalLM",
-     .gguf = nullptr,
+     .gguf = "granite",
      .has_multipliers = true,
      .biases = Biases::kByKey,
-     .has_mlp_bias = true},
+     .has_mlp_bias = true,
+     .is_interleaved_in_gguf = true},
     {.architecture = Architecture::kOlmo2,
      .model_type = "olmo2",
      .class_name = "Olmo2ForCausalLM",
-     .gguf = nullptr,
+     .gguf = "olmo2",
      .norms = NormPlacement::kAfter,
      .query_key_norm = QueryKeyNorm::kAllHeads,
      .biases = Biases::kByKey,
@@ -147,6 +155,7 @@ std::string architectures_supported(SourceKind kind) {
     if (name) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   std::string out = "supported are ";
   for (size_t index = 0; index < names.size(); ++index) {
     if (index > 0) out += index + 1 == names.size() ? " and " : ", ";

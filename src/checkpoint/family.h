@@ -33,7 +33,9 @@ struct Family {
   Architecture architecture;
   const char* model_type;  // in config.json
   const char* class_name;  // in its `architectures`
-  const char* gguf;        // general.architecture; null = none of its own
+  /// general.architecture; null = none of its own. Of two families with one name, the one with
+  /// experts is meant where the file has some.
+  const char* gguf;
 
   // The graph.
   NormPlacement norms = NormPlacement::kBefore;
@@ -49,6 +51,7 @@ struct Family {
   bool has_mlp_bias = false;
   bool is_fused = false;  // qkv_proj, gate_up_proj
   ExpertNames experts = ExpertNames::kNone;
+  bool is_interleaved_in_gguf = false;  // rows of queries and keys lie there in another order
 
   // What a missing key of config.json means; 0 = there is no default.
   double epsilon = 1e-6;
@@ -63,6 +66,11 @@ struct Family {
   bool has_partial_rotary = false;
   double attention_soft_cap = 0;
   double logit_soft_cap = 0;
+
+  // What a GGUF does not say.
+  uint32_t gguf_window = 0;  // of a file that names none
+  /// The size, told by its layers, whose scores are scaled by hidden / heads, not by the head size.
+  uint32_t layers_scaled_by_width = 0;
 };
 
 std::span<const Family> families();

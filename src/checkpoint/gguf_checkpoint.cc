@@ -5,6 +5,7 @@
 
 #include "base/mapped_file.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/family.h"
 #include "checkpoint/gguf_file.h"
 #include "checkpoint/gguf_model.h"
 #include "checkpoint/sources.h"
@@ -31,7 +32,7 @@ class GgufCheckpoint : public Checkpoint {
         tokenizer_(std::move(model.vocabulary)),
         title_(std::move(model.title)) {
     config_ = std::move(model.config);
-    if (config_.architecture == Architecture::kLlama) set_row_order();
+    if (family_of(config_.architecture).is_interleaved_in_gguf) set_row_order();
   }
 
   const Tensor* find(Weight weight, uint32_t layer, uint32_t expert) const override {
@@ -60,7 +61,7 @@ class GgufCheckpoint : public Checkpoint {
   }
 
  private:
-  /// GGUF's llama keeps the rows of queries and keys in another order. Matrices are marked so;
+  /// Some families keep the rows of queries and keys in another order. Matrices are marked so;
   /// biases are short and put in order here.
   void set_row_order() {
     for (uint32_t layer = 0; layer < config_.layers; ++layer) {

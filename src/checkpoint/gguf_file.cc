@@ -192,6 +192,12 @@ Status check_split(GgufMetadata& metadata) {
 
 }  // namespace
 
+const StoredTensor* find_tensor(const GgufFile& file, std::string_view name) {
+  const auto found = std::find_if(file.tensors.begin(), file.tensors.end(),
+                                  [&](const StoredTensor& tensor) { return tensor.name == name; });
+  return found == file.tensors.end() ? nullptr : &*found;
+}
+
 bool is_gguf(std::span<const std::byte> bytes) {
   return ByteCursor(bytes).number<uint32_t>() == kMagic;
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/gguf_metadata.h"
@@ -21,6 +22,9 @@ struct GgufFile {
 /// Takes a whole file apart. `bytes` must outlive the result, which points into it.
 /// Errors: kCorrupt; kUnsupported (version 1, big-endian files, split files, a tensor type).
 Result<GgufFile> read_gguf(std::span<const std::byte> bytes);
+
+/// Null if there is none of that name.
+const StoredTensor* find_tensor(const GgufFile& file, std::string_view name);
 
 /// True if the file begins as every GGUF does.
 bool is_gguf(std::span<const std::byte> bytes);

@@ -169,6 +169,11 @@ void GgufMetadata::refuse(Code code, std::string message) {
   if (!fault_) fault_ = Error{code, std::move(message)};
 }
 
+bool GgufMetadata::is_list(std::string_view key) const {
+  const auto entry = values_.find(key);
+  return entry != values_.end() && std::holds_alternative<GgufArray>(entry->second);
+}
+
 template <typename Kind>
 const Kind* GgufMetadata::as(const std::string& key, const char* wanted) {
   const auto entry = values_.find(key);
@@ -193,8 +198,7 @@ std::optional<int64_t> GgufMetadata::integer(const std::string& key) {
 }
 
 std::optional<uint32_t> GgufMetadata::count(const std::string& key) {
-  const auto entry = values_.find(key);
-  if (entry != values_.end() && std::holds_alternative<GgufArray>(entry->second)) {
+  if (is_list(key)) {
     refuse(Code::kUnsupported,
            "metadata " + in_quotes(key) + " is a list: layers that differ are not supported");
     return std::nullopt;
@@ -265,6 +269,15 @@ std::vector<float> GgufMetadata::numbers(const std::string& key) {
   const GgufArray* values = array(key, GgufType::kF32, "a list of 32-bit floats");
   std::vector<float> out(values ? values->count : 0);
   if (!out.empty()) std::memcpy(out.data(), values->bytes.data(), values->bytes.size());
+  return out;
+}
+
+std::vector<bool> GgufMetadata::flags(const std::string& key) {
+  const GgufArray* values = array(key, GgufType::kBool, "a list of truth values");
+  std::vector<bool> out(values ? values->count : 0);
+  for (size_t index = 0; index < out.size(); ++index) {
+    out[index] = values->bytes[index] != std::byte{0};
+  }
   return out;
 }
 

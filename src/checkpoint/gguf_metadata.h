@@ -52,6 +52,7 @@ class GgufMetadata {
   static Result<GgufMetadata> read(ByteCursor& cursor, uint64_t entries);
 
   bool has(std::string_view key) const { return values_.contains(key); }
+  bool is_list(std::string_view key) const;
   std::optional<uint32_t> count(const std::string& key);
   std::optional<int64_t> integer(const std::string& key);
   std::optional<double> number(const std::string& key);  // finite
@@ -60,6 +61,7 @@ class GgufMetadata {
   std::vector<std::string> texts(const std::string& key);
   std::vector<int32_t> integers(const std::string& key);
   std::vector<float> numbers(const std::string& key);
+  std::vector<bool> flags(const std::string& key);
 
   /// count() of a key that must be there.
   uint32_t required_count(const std::string& key);

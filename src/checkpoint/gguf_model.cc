@@ -3,45 +3,48 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
+#include <initializer_list>
+#include <vector>
 
 #include "base/message_text.h"
 #include "checkpoint/check_config.h"
 #include "checkpoint/family.h"
+#include "checkpoint/gguf_layers.h"
+#include "checkpoint/gguf_rope.h"
 #include "checkpoint/weight_table.h"
 
 namespace ovenbird {
 namespace {
 
-const StoredTensor* find_tensor(const GgufFile& file, std::string_view name) {
-  for (const StoredTensor& tensor : file.tensors) {
-    if (tensor.name == name) return &tensor;
-  }
-  return nullptr;
-}
-
 /// Refuses what would change the numbers and is not built: by the metadata that asks for it.
-void refuse_extras(GgufMetadata& metadata, const std::string& prefix, const ModelConfig& config) {
+void refuse_extras(GgufMetadata& metadata, const std::string& prefix, const Family& family) {
   const auto refuse = [&](const std::string& what) {
-    metadata.refuse(Code::kUnsupported, "the model has " + what + ", which is not supported");
+    metadata.refuse(Code::kUnsupported,
+                    "the model has " + what + ", which is not supported for " + family.gguf);
   };
-  if (metadata.count(prefix + "expert_count").value_or(0) > 0) refuse("experts (MoE)");
-  if (const auto window = metadata.count(prefix + "attention.sliding_window");
-      window.value_or(0) > 0 && *window < config.context) {
-    refuse("a sliding window of " + std::to_string(*window) + " tokens, less than its context of " +
-           std::to_string(config.context));
+  const auto refuse_numbers = [&](std::initializer_list<const char*> keys) {
+    for (const char* key : keys) {
+      if (metadata.number(prefix + key).value_or(0) != 0) refuse(key);
+    }
+  };
+  refuse_numbers({"attention.clamp_kqv", "attention.max_alibi_bias"});
+  if (!family.has_pre_attention_scalar) {
+    refuse_numbers({"attn_logit_softcapping", "final_logit_softcapping"});
   }
-  for (const char* key :
-       {"attn_logit_softcapping", "final_logit_softcapping", "logit_scale", "embedding_scale",
-        "residual_scale", "attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias"}) {
-    if (metadata.number(prefix + key).value_or(0) != 0) refuse(key);
+  if (!family.has_multipliers) {
+    refuse_numbers({"logit_scale", "embedding_scale", "residual_scale", "attention.scale"});
   }
   if (!metadata.flag(prefix + "attention.causal").value_or(true)) {
     refuse("attention that is not causal");
   }
+  // How a Granite says that none of its layers knows positions.
+  if (family.has_multipliers && !metadata.flag(prefix + "rope.scaling.finetuned").value_or(true)) {
+    refuse("no rope (rope.scaling.finetuned)");
+  }
 }
 
-void read_heads(GgufMetadata& metadata, const std::string& prefix, ModelConfig& config) {
+void read_heads(GgufMetadata& metadata, const std::string& prefix, const Family& family,
+                ModelConfig& config) {
   if (const auto length = metadata.count(prefix + "attention.key_length")) {
     config.head_dim = *length;
   } else if (config.heads != 0) {
@@ -56,19 +59,20 @@ void read_heads(GgufMetadata& metadata, const std::string& prefix, ModelConfig& 
   if (value_length.value_or(config.head_dim) != config.head_dim) {
     metadata.refuse(Code::kUnsupported, "heads whose keys and values differ in size");
   }
-  config.rotary_dim = config.head_dim;
-  const auto rotated = metadata.count(prefix + "rope.dimension_count").value_or(config.head_dim);
-  if (rotated == config.head_dim) return;
-  if (rotated > config.head_dim || rotated % 2 != 0) {
-    metadata.refuse(Code::kCorrupt, "rope.dimension_count is " + std::to_string(rotated) +
+  config.rotary_dim = metadata.count(prefix + "rope.dimension_count").value_or(config.head_dim);
+  if (config.rotary_dim == config.head_dim) return;
+  if (config.rotary_dim > config.head_dim || config.rotary_dim % 2 != 0) {
+    metadata.refuse(Code::kCorrupt, "rope.dimension_count is " + std::to_string(config.rotary_dim) +
                                         ", a head has " + std::to_string(config.head_dim));
   }
-  metadata.refuse(Code::kUnsupported, "only " + std::to_string(rotated) + " of " +
+  if (family.has_partial_rotary) return;
+  metadata.refuse(Code::kUnsupported, "only " + std::to_string(config.rotary_dim) + " of " +
                                           std::to_string(config.head_dim) +
                                           " head dimensions are rotated: not supported");
 }
 
-void read_counts(GgufMetadata& metadata, const std::string& prefix, ModelConfig& config) {
+void read_counts(GgufMetadata& metadata, const std::string& prefix, const Family& family,
+                 ModelConfig& config) {
   config.layers = metadata.required_count(prefix + "block_count");
   config.hidden = metadata.required_count(prefix + "embedding_length");
   config.intermediate = metadata.required_count(prefix + "feed_forward_length");
@@ -80,48 +84,39 @@ void read_counts(GgufMetadata& metadata, const std::string& prefix, ModelConfig&
   if (!metadata.has(prefix + "attention.layer_norm_rms_epsilon")) {
     metadata.refuse(Code::kCorrupt, prefix + "attention.layer_norm_rms_epsilon is missing");
   }
-  read_heads(metadata, prefix, config);
+  read_heads(metadata, prefix, family, config);
 }
 
-void read_rope(GgufMetadata& metadata, const std::string& prefix, Rope& rope) {
-  rope.theta = metadata.number(prefix + "rope.freq_base").value_or(rope.theta);
-  // A file that names a factor but no type means linear scaling.
-  const std::string type = metadata.text(prefix + "rope.scaling.type").value_or("linear");
-  auto factor = metadata.number(prefix + "rope.scaling.factor");
-  if (!factor) factor = metadata.number(prefix + "rope.scale_linear");
-  if (type == "none") return;
-  if (type != "linear") {
-    metadata.refuse(Code::kUnsupported,
-                    "rope scaling " + in_quotes(type) + "; supported are none, linear and llama3");
-    return;
+/// The numbers that a family multiplies by on the way, and its soft caps.
+void read_scales(GgufMetadata& metadata, const std::string& prefix, const Family& family,
+                 ModelConfig& config) {
+  const auto number = [&](const char* key, double without_key) {
+    return static_cast<float>(metadata.number(prefix + key).value_or(without_key));
+  };
+  if (family.scales_embedding) config.embedding_scale = std::sqrt(float(config.hidden));
+  if (family.has_pre_attention_scalar) {
+    const bool is_by_width = config.layers == family.layers_scaled_by_width && config.heads != 0;
+    config.attention_scale =
+        1 / std::sqrt(float(is_by_width ? config.hidden / config.heads : config.head_dim));
+    config.attention_soft_cap = number("attn_logit_softcapping", family.attention_soft_cap);
+    config.logit_soft_cap = number("final_logit_softcapping", family.logit_soft_cap);
   }
-  if (factor.value_or(0) == 0 || *factor == 1) return;  // 0 stands for "not scaled"
-  rope.scaling = RopeScaling::kLinear;
-  rope.factor = *factor;
-}
-
-/// llama3 scaling comes as a tensor of divisors.
-Status read_divisors(const GgufFile& file, ModelConfig& config) {
-  for (const char* name : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
-    if (find_tensor(file, name)) {
-      return fail(Code::kUnsupported,
-                  "rope scaling \"longrope\"; supported are none, linear and llama3");
+  if (family.has_multipliers) {
+    if (!metadata.has(prefix + "logit_scale")) {
+      metadata.refuse(Code::kCorrupt,
+                      "metadata " + in_quotes(prefix + "logit_scale") + " is missing");
     }
+    config.attention_scale = number("attention.scale", 0);
+    config.embedding_scale = number("embedding_scale", 1);
+    config.residual_scale = number("residual_scale", 1);
+    config.logit_scale = 1 / number("logit_scale", 1);  // config.json's word: a divisor
   }
-  const StoredTensor* divisors = find_tensor(file, "rope_freqs.weight");
-  if (!divisors) return ok();
-  const uint64_t pairs = config.head_dim / 2;
-  if (divisors->type != ElementType::kF32 || divisors->shape != std::vector<uint64_t>{pairs}) {
-    return fail(Code::kCorrupt,
-                "rope_freqs.weight is not a list of " + std::to_string(pairs) + " F32 divisors");
-  }
-  if (config.rope.scaling != RopeScaling::kNone) {
-    return fail(Code::kUnsupported, "linear rope scaling and rope_freqs.weight at once");
-  }
-  config.rope.scaling = RopeScaling::kLlama3;
-  config.rope.frequency_divisors.resize(pairs);
-  dequantize(ElementType::kF32, divisors->bytes, config.rope.frequency_divisors);
-  return ok();
+}
+
+void read_graph_facts(const Family& family, ModelConfig& config) {
+  config.norms = family.norms;
+  config.query_key_norm = family.query_key_norm;
+  config.activation = family.activation;
 }
 
 /// The tokens that end an answer: the file's own, and the end of a turn that its chat template
@@ -137,7 +132,7 @@ void read_special_tokens(const GgufVocabulary& vocabulary, ModelConfig& config) 
   add(config.eos_ids, vocabulary.eom_id);
   if (vocabulary.eot_id) return;
   constexpr int32_t kControl = 3;
-  for (const char* text : {"<|im_end|>", "<|eot_id|>"}) {
+  for (const char* text : {"<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>"}) {
     if (vocabulary.chat_template.find(text) == std::string::npos) continue;
     const auto token = std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), text);
     const auto id = static_cast<size_t>(token - vocabulary.tokens.begin());
@@ -171,11 +166,23 @@ Result<Architecture> gguf_architecture(GgufMetadata& metadata) {
   const auto name = metadata.text("general.architecture");
   if (metadata.fault()) return Failure{*metadata.fault()};
   if (!name) return fail(Code::kCorrupt, "metadata \"general.architecture\" is missing");
+  std::vector<const Family*> named;  // one without experts, one with
   for (const Family& family : families()) {
-    if (family.gguf && *name == family.gguf) return family.architecture;
+    if (family.gguf && *name == family.gguf) named.push_back(&family);
   }
-  return fail(Code::kUnsupported, "the architecture is " + in_quotes(*name) + "; " +
-                                      architectures_supported(SourceKind::kGguf));
+  if (named.empty()) {
+    return fail(Code::kUnsupported, "the architecture is " + in_quotes(*name) + "; " +
+                                        architectures_supported(SourceKind::kGguf));
+  }
+  const std::string key = *name + ".expert_count";
+  const bool has_experts = metadata.count(key).value_or(0) > 0;
+  if (metadata.fault()) return Failure{*metadata.fault()};
+  for (const Family* family : named) {
+    if ((family->experts != ExpertNames::kNone) == has_experts) return family->architecture;
+  }
+  if (!has_experts) return fail(Code::kCorrupt, "metadata " + in_quotes(key) + " is missing or 0");
+  return fail(Code::kUnsupported,
+              "the model has experts (MoE), which is not supported for " + *name);
 }
 
 Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& vocabulary) {
@@ -184,19 +191,22 @@ Result<ModelConfig> gguf_model_config(GgufFile& file, const GgufVocabulary& voca
   if (!architecture) return Failure{architecture.error()};
   ModelConfig config;
   config.architecture = *architecture;
-  const std::string prefix = std::string(family_of(*architecture).gguf) + ".";
-  read_counts(metadata, prefix, config);
-  read_rope(metadata, prefix, config.rope);
-  refuse_extras(metadata, prefix, config);
+  const Family& family = family_of(*architecture);
+  const std::string prefix = std::string(family.gguf) + ".";
+  read_graph_facts(family, config);
+  read_counts(metadata, prefix, family, config);
+  if (metadata.fault()) return Failure{*metadata.fault()};
+  read_scales(metadata, prefix, family, config);
+  read_gguf_ropes(file, prefix, family, config);
+  read_gguf_layers(metadata, prefix, family, config);
+  refuse_extras(metadata, prefix, family);
   if (metadata.fault()) return Failure{*metadata.fault()};
 
   // The embedding has a row for each token; that it does is checked with all other shapes.
   config.vocabulary = static_cast<uint32_t>(vocabulary.tokens.size());
   config.tied_head =
       find_tensor(file, weight_place(config, NameStyle::kGguf, Weight::kHead).name) == nullptr;
-  config.query_key_norm = family_of(*architecture).query_key_norm;
   read_special_tokens(vocabulary, config);
-  if (Status status = read_divisors(file, config); !status) return Failure{status.error()};
   if (Status status = check_config(config); !status) return Failure{status.error()};
   return config;
 }

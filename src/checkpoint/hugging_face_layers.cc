@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/message_text.h"
+#include "checkpoint/layer_patterns.h"
 
 namespace ovenbird {
 namespace {
@@ -29,17 +30,14 @@ std::vector<bool> sliding_pattern(JsonFacts& facts, const Family& family, uint32
   const uint32_t period =
       family.full_every == 0 ? 0 : facts.count(period_key).value_or(family.full_every);
   const uint32_t first = facts.count("max_window_layers").value_or(28);
+  if (kinds.empty() && family.sliding == SlidingLayers::kPattern) {
+    return all_but_every(period, layers);
+  }
   for (uint32_t layer = 0; layer < layers; ++layer) {
-    if (!kinds.empty()) {
-      slides[layer] = kinds[layer] == "sliding_attention";
-      if (slides[layer] || kinds[layer] == "full_attention") continue;
-      facts.refuse(Code::kUnsupported,
-                   "config.json: the layer type " + in_quotes(kinds[layer]) + " is not supported");
-    } else if (family.sliding == SlidingLayers::kPattern) {
-      slides[layer] = period == 0 || (layer + 1) % period != 0;
-    } else {
-      slides[layer] = layer >= first;
-    }
+    slides[layer] = kinds.empty() ? layer >= first : kinds[layer] == "sliding_attention";
+    if (kinds.empty() || slides[layer] || kinds[layer] == "full_attention") continue;
+    facts.refuse(Code::kUnsupported,
+                 "config.json: the layer type " + in_quotes(kinds[layer]) + " is not supported");
   }
   return slides;
 }
@@ -64,37 +62,25 @@ std::vector<bool> sliding_layers(JsonFacts& facts, const Family& family, uint32_
 
 void read_windows(JsonFacts& facts, const Family& family, ModelConfig& config) {
   const std::vector<bool> slides = sliding_layers(facts, family, config.layers);
-  for (uint32_t layer = 0; layer < config.layers; ++layer) {
-    config.layer_facts[layer].slides = slides[layer];
-    if (slides[layer] && family.local_theta != 0) {
-      config.layer_facts[layer].rope = LayerRope::kLocal;
-    }
-  }
   if (std::find(slides.begin(), slides.end(), true) == slides.end()) return;
   const auto named = facts.count("sliding_window");
   const uint32_t without_key = facts.names("sliding_window") ? 0 : family.window;
-  config.window = named.value_or(without_key);
   if (named == 0U) {
     facts.refuse(Code::kCorrupt, "config.json: sliding_window is 0, so no token would see another");
   }
-  if (config.window == 0 || config.window >= config.context) {  // hides nothing
-    config.window = 0;
-    for (LayerFacts& layer : config.layer_facts) layer.slides = false;
-  }
+  set_windows(family, slides, named.value_or(without_key), config);
 }
 
 void read_unrotated(JsonFacts& facts, const Family& family, ModelConfig& config) {
   if (family.unrotated_every == 0) return;
-  const std::vector<int64_t> rotates = facts.ids("no_rope_layers");  // 1 = with rope
-  if (!rotates.empty() && rotates.size() != config.layers) {
-    return refuse_count(facts, "no_rope_layers", rotates.size(), config.layers);
+  const std::vector<int64_t> named = facts.ids("no_rope_layers");  // 1 = with rope
+  if (!named.empty() && named.size() != config.layers) {
+    return refuse_count(facts, "no_rope_layers", named.size(), config.layers);
   }
   const uint32_t period = facts.count("no_rope_layer_interval").value_or(family.unrotated_every);
-  for (uint32_t layer = 0; layer < config.layers; ++layer) {
-    const bool is_unrotated =
-        rotates.empty() ? period != 0 && (layer + 1) % period == 0 : rotates[layer] == 0;
-    if (is_unrotated) config.layer_facts[layer].rope = LayerRope::kNone;
-  }
+  std::vector<bool> rotates = all_but_every(period, config.layers);
+  for (size_t layer = 0; layer < named.size(); ++layer) rotates[layer] = named[layer] != 0;
+  set_unrotated(rotates, config);
 }
 
 /// Qwen's experts may be in some layers only.

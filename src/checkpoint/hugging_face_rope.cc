@@ -102,9 +102,7 @@ class RopeReader {
     rope.beta_fast = number_or("beta_fast", rope.beta_fast);
     rope.beta_slow = number_or("beta_slow", rope.beta_slow);
     rope.truncates = words.flag("truncate").value_or(true);
-    const auto growth = [&](double scale) {
-      return rope.factor <= 1 ? 1.0 : 0.1 * scale * std::log(rope.factor) + 1.0;
-    };
+    const auto growth = [&](double scale) { return yarn_attention_factor(rope.factor, scale); };
     const double scale = number_or("mscale", 0);
     const double scale_of_all = number_or("mscale_all_dim", 0);
     const double inferred =

@@ -248,6 +248,10 @@ bool ModelConfig::has_layer_with(LayerRope wanted) const {
                      [&](const LayerFacts& facts) { return facts.rope == wanted; });
 }
 
+double yarn_attention_factor(double factor, double scale) {
+  return factor <= 1 ? 1.0 : 0.1 * scale * std::log(factor) + 1.0;
+}
+
 Rope rope_for_context(const Rope& rope, uint32_t context) {
   Rope chosen = rope;
   if (rope.scaling == RopeScaling::kLongRope) {

@@ -109,6 +109,10 @@ struct ModelConfig {
 /// (arXiv 2309.00071), longrope Ding et al. 2024 (arXiv 2402.13753).
 std::vector<double> rope_frequencies(const Rope& rope, uint32_t rotary_dim);
 
+/// What yarn multiplies sine and cosine by where a source says only by how much the context is
+/// stretched; `scale` is its `mscale`.
+double yarn_attention_factor(double factor, double scale = 1);
+
 /// A kLongRope with the divisors for conversations of up to `context` tokens: a bundle rotates all
 /// positions by one set, so that keys once cached stay right. Others as they are.
 Rope rope_for_context(const Rope& rope, uint32_t context);

@@ -41,8 +41,11 @@ Result<Tensor> as_weight(const WeightPlace& place, const StoredTensor& stored) {
 /// What old checkpoints carry along and no reader uses.
 bool is_ignored(const ModelConfig& config, std::string_view name) {
   if (name.ends_with(".rotary_emb.inv_freq")) return true;  // computed from the configuration
-  if (name == "rope_freqs.weight") return true;             // read as part of the configuration
-  return config.tied_head && name == "lm_head.weight";      // the embedding takes its place
+  for (const char* divisors :                               // read as part of the configuration
+       {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"}) {
+    if (name == divisors) return true;
+  }
+  return config.tied_head && name == "lm_head.weight";  // the embedding takes its place
 }
 
 /// A file's tensors by name, and which of them have been used.

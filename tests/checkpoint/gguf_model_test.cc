@@ -5,35 +5,10 @@
 #include <doctest/doctest.h>
 
 #include "base/json.h"
-#include "checkpoint/checkpoint.h"
-#include "checkpoint/tiny_gguf.h"
-#include "support/temporary_directory.h"
+#include "checkpoint/opened_gguf.h"
 
 namespace ovenbird {
 namespace {
-
-/// An opened TinyGguf, with the directory that it lies in.
-struct Opened {
-  TemporaryDirectory directory;
-  std::unique_ptr<Checkpoint> checkpoint;
-
-  explicit Opened(const TinyGguf& file) {
-    auto opened = open_checkpoint(directory.write("tiny.gguf", file.bytes()));
-    if (!opened) FAIL(opened.error().message);
-    checkpoint = *std::move(opened);
-  }
-  const ModelConfig& config() const { return checkpoint->config(); }
-  const GgufVocabulary& vocabulary() const {
-    return std::get<GgufVocabulary>(checkpoint->tokenizer());
-  }
-  nlohmann::json json() const { return *parse_json(checkpoint->config_json()); }
-};
-
-std::vector<float> row_of(const Tensor& tensor, uint64_t row) {
-  std::vector<float> out(tensor.columns);
-  dequantize(tensor.type, tensor.row(row), out);
-  return out;
-}
 
 TEST_CASE("the configuration is what the metadata says") {
   const Opened opened(good_gguf());
@@ -129,27 +104,14 @@ TEST_CASE("llama's biases come in the model's order, its matrices are marked") {
   CHECK(opened.json()["attention_bias"] == true);
 }
 
-/// good_gguf() under another architecture's name.
-TinyGguf renamed(const std::string& architecture) {
-  TinyGguf file = good_gguf();
-  for (GgufEntry& entry : file.entries) {
-    if (entry.key.starts_with("llama.")) entry.key.replace(0, 5, architecture);
-  }
-  file.set("general.architecture", gguf_text(architecture));
-  return file;
-}
-
 TEST_CASE("qwen2 and qwen3 keep their rows, qwen3 has norms on queries and keys") {
-  TinyGguf file = renamed("qwen3");
-  file.add_tensor("blk.0.attn_q_norm.weight", {4});
-  file.add_tensor("blk.0.attn_k_norm.weight", {4});
-  const Opened qwen3(file);
+  const Opened qwen3(good_gguf_of("qwen3"));
   CHECK(qwen3.config().query_key_norm == QueryKeyNorm::kEachHead);
   CHECK(qwen3.checkpoint->find(Weight::kQuery, 0)->interleaved_heads == 0);
   CHECK(qwen3.checkpoint->find(Weight::kKeyNorm, 0)->columns == 4);
   CHECK(qwen3.json()["architectures"][0] == "Qwen3ForCausalLM");
 
-  file = renamed("qwen2");
+  TinyGguf file = good_gguf_of("qwen2");
   file.add_floats("blk.0.attn_k.bias", {0, 1, 2, 3});
   const Opened qwen2(file);
   CHECK(row_of(*qwen2.checkpoint->find(Weight::kKeyBias, 0), 0) == std::vector<float>{0, 1, 2, 3});
@@ -230,6 +192,12 @@ TEST_CASE("a file that names no end of turn has the one of its chat template") {
 
   file.erase("tokenizer.chat_template");
   CHECK(Opened(file).config().eos_ids == std::vector<int64_t>{1});
+
+  for (const std::string end : {"<|eot_id|>", "<end_of_turn>", "<|end|>"}) {
+    file.set("tokenizer.ggml.tokens", gguf_texts({"<s>", "</s>", "a", "b", end}));
+    file.set("tokenizer.chat_template", gguf_text("..." + end + "..."));
+    CHECK(Opened(file).config().eos_ids == std::vector<int64_t>{1, 4});
+  }
 }
 
 }  // namespace

@@ -35,6 +35,12 @@ GgufRaw gguf_text(std::string_view value) { return {8, sized(value)}; }
 GgufRaw gguf_i32s(const std::vector<int32_t>& values) { return list(5, values); }
 GgufRaw gguf_f32s(const std::vector<float>& values) { return list(6, values); }
 
+GgufRaw gguf_bools(const std::vector<bool>& values) {
+  std::string bytes = bytes_of<uint32_t>(7) + bytes_of<uint64_t>(values.size());
+  for (const bool value : values) bytes += value ? '\1' : '\0';
+  return {9, std::move(bytes)};
+}
+
 GgufRaw gguf_texts(const std::vector<std::string>& values) {
   std::string bytes = bytes_of<uint32_t>(8) + bytes_of<uint64_t>(values.size());
   for (const std::string& value : values) bytes += sized(value);
@@ -96,6 +102,24 @@ void TinyGguf::add_floats(std::string name, const std::vector<float>& values) {
       std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)));
 }
 
+void TinyGguf::remove_tensor(std::string_view name) {
+  std::erase_if(tensors, [&](const auto& tensor) { return tensor.name == name; });
+}
+
+void TinyGguf::repeat_layer(uint32_t count) {
+  for (const GgufTensorInfo& info : std::vector(tensors)) {
+    if (!info.name.starts_with("blk.0.")) continue;
+    for (uint32_t layer = 1; layer < count; ++layer) {
+      add_tensor("blk." + std::to_string(layer) + info.name.substr(5), info.dimensions);
+    }
+  }
+  const auto key = std::find_if(entries.begin(), entries.end(), [](const GgufEntry& entry) {
+    return entry.key.ends_with(".block_count");
+  });
+  REQUIRE(key != entries.end());
+  key->value = gguf_u32(count);
+}
+
 TinyGguf good_gguf() {
   TinyGguf file;
   file.entries = {
@@ -108,6 +132,7 @@ TinyGguf good_gguf() {
       {"llama.attention.head_count", gguf_u32(2)},
       {"llama.attention.head_count_kv", gguf_u32(1)},
       {"llama.attention.layer_norm_rms_epsilon", gguf_f32(1e-5f)},
+      {"llama.rope.freq_base", gguf_f32(10000)},
       {"tokenizer.ggml.model", gguf_text("gpt2")},
       {"tokenizer.ggml.pre", gguf_text("smollm")},
       {"tokenizer.ggml.tokens", gguf_texts({"<s>", "</s>", "a", "b", "ab"})},
@@ -127,6 +152,88 @@ TinyGguf good_gguf() {
   file.add_tensor("blk.0.ffn_gate.weight", {8, 12});
   file.add_tensor("blk.0.ffn_up.weight", {8, 12});
   file.add_tensor("blk.0.ffn_down.weight", {12, 8});
+  return file;
+}
+
+namespace {
+
+void rename(TinyGguf& file, const std::string& architecture) {
+  for (GgufEntry& entry : file.entries) {
+    if (entry.key.starts_with("llama.")) entry.key.replace(0, 5, architecture);
+  }
+  file.set("general.architecture", gguf_text(architecture));
+}
+
+void add_post_norms(TinyGguf& file) {
+  file.add_tensor("blk.0.post_attention_norm.weight", {8});
+  file.add_tensor("blk.0.post_ffw_norm.weight", {8});
+}
+
+void add_query_key_norms(TinyGguf& file, uint64_t query, uint64_t key) {
+  file.add_tensor("blk.0.attn_q_norm.weight", {query});
+  file.add_tensor("blk.0.attn_k_norm.weight", {key});
+}
+
+void add_multipliers(TinyGguf& file) {
+  file.set("granite.attention.scale", gguf_f32(0.25f));
+  file.set("granite.embedding_scale", gguf_f32(12));
+  file.set("granite.residual_scale", gguf_f32(0.5f));
+  file.set("granite.logit_scale", gguf_f32(8));
+}
+
+void move_norms_behind(TinyGguf& file) {
+  file.remove_tensor("blk.0.attn_norm.weight");
+  file.remove_tensor("blk.0.ffn_norm.weight");
+  add_post_norms(file);
+}
+
+void fuse(TinyGguf& file) {
+  for (const char* part : {"attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up"}) {
+    file.remove_tensor("blk.0." + std::string(part) + ".weight");
+  }
+  file.add_tensor("blk.0.attn_qkv.weight", {8, 16});
+  file.add_tensor("blk.0.ffn_up.weight", {8, 24});
+  file.add_floats("rope_factors_long.weight", {4, 16});
+  file.add_floats("rope_factors_short.weight", {1, 2});
+  file.set("phi3.rope.scaling.original_context_length", gguf_u32(32));
+  file.set("phi3.rope.scaling.attn_factor", gguf_f32(1.5f));
+}
+
+void add_experts(TinyGguf& file, const std::string& prefix, uint64_t rows) {
+  for (const char* part : {"ffn_gate", "ffn_up", "ffn_down"}) {
+    file.remove_tensor("blk.0." + std::string(part) + ".weight");
+  }
+  file.add_tensor("blk.0.ffn_gate_inp.weight", {8, 3});
+  file.add_tensor("blk.0.ffn_gate_exps.weight", {8, rows, 3});
+  file.add_tensor("blk.0.ffn_up_exps.weight", {8, rows, 3});
+  file.add_tensor("blk.0.ffn_down_exps.weight", {rows, 8, 3});
+  file.set(prefix + "expert_count", gguf_u32(3));
+  file.set(prefix + "expert_used_count", gguf_u32(2));
+}
+
+}  // namespace
+
+TinyGguf good_gguf_of(const std::string& architecture) {
+  TinyGguf file = good_gguf();
+  if (architecture == "mixtral") {
+    add_experts(file, "llama.", 12);
+    return file;
+  }
+  rename(file, architecture);
+  if (architecture.starts_with("gemma") || architecture == "phi3") {
+    file.set(architecture + ".attention.sliding_window", gguf_u32(16));
+  }
+  if (architecture.starts_with("gemma")) add_post_norms(file);
+  if (architecture == "granite") add_multipliers(file);
+  if (architecture == "olmo2") move_norms_behind(file);
+  if (architecture == "olmo2") add_query_key_norms(file, 8, 4);
+  if (architecture == "phi3") fuse(file);
+  const bool is_each_head = architecture == "gemma3" || architecture.starts_with("qwen3");
+  if (is_each_head) add_query_key_norms(file, 4, 4);
+  if (architecture == "qwen3moe") {
+    add_experts(file, "qwen3moe.", 6);
+    file.set("qwen3moe.expert_feed_forward_length", gguf_u32(6));
+  }
   return file;
 }
 

@@ -22,6 +22,7 @@ GgufRaw gguf_text(std::string_view value);
 GgufRaw gguf_texts(const std::vector<std::string>& values);
 GgufRaw gguf_i32s(const std::vector<int32_t>& values);
 GgufRaw gguf_f32s(const std::vector<float>& values);
+GgufRaw gguf_bools(const std::vector<bool>& values);
 
 /// A little-endian number as bytes.
 template <typename Number>
@@ -58,9 +59,17 @@ struct TinyGguf {
   /// Appends F32 zeros, at the next multiple of 32.
   GgufTensorInfo& add_tensor(std::string name, std::vector<uint64_t> dimensions);
   void add_floats(std::string name, const std::vector<float>& values);
+  void remove_tensor(std::string_view name);
+  /// Makes the one layer `count` of them, alike.
+  void repeat_layer(uint32_t count);
 };
 
 /// One layer of llama, F32: hidden 8, 2 heads over 1 of 4, MLP 12, 5 tokens, tied.
 TinyGguf good_gguf();
+
+/// The same under another architecture's name, with that one's keys and tensors: gemma2, gemma3,
+/// granite, olmo2, phi3 (longrope), qwen2, qwen3, qwen3moe, smollm3. "mixtral" is a llama with
+/// experts. Windows are of 16 tokens, and of 3 experts 2 are chosen.
+TinyGguf good_gguf_of(const std::string& architecture);
 
 }  // namespace ovenbird

@@ -37,7 +37,17 @@ constexpr const char* kCheckpoints[] = {"llama_gqa",
                                         "gguf/llama3_rope_bf16.gguf",
                                         "gguf/qwen2_q8_0.gguf",
                                         "gguf/qwen3_bf16.gguf",
-                                        "gguf/llama_mixed.gguf"};
+                                        "gguf/llama_mixed.gguf",
+                                        "gguf/gemma2_f16.gguf",
+                                        "gguf/gemma3_bf16.gguf",
+                                        "gguf/granite_f16.gguf",
+                                        "gguf/olmo2_f16.gguf",
+                                        "gguf/smollm3_bf16.gguf",
+                                        "gguf/qwen3_yarn_bf16.gguf",
+                                        "gguf/phi_short_f16.gguf",
+                                        "gguf/phi_long_bf16.gguf",
+                                        "gguf/mixtral_bf16.gguf",
+                                        "gguf/qwen3_moe_bf16.gguf"};
 
 struct Sequence {
   std::vector<int32_t> ids;

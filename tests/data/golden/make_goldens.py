@@ -297,7 +297,8 @@ def make_gguf(case, out, known_weights):
         weights = known_weights.get(case.get("source")) or random_weights(case, seed, model)
         tiny_gguf.write_gguf(path, config, weights, case["kind_of"], tiny, case["pre"],
                              case.get("version", 3), divisors)
-        fill(model, tiny_gguf.read_weights(path, config, list(weights)))
+        shapes = {name: weight.shape for name, weight in weights.items()}
+        fill(model, tiny_gguf.read_weights(path, config, shapes))
         return model
 
     seed, prompt, sequences = choose(case, write_and_load)

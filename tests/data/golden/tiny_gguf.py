@@ -4,68 +4,17 @@
 #
 # gguf-py can write Q4_0 ... Q8_0 but only read the K types; those are packed here, plainly (no
 # search for better scales): what matters is that the file says one thing and says it exactly.
-import re
 import struct
 
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFReader, GGUFWriter, TokenType, quants
 
+from gguf_families import (add_family_keys, architecture, as_trained, extra_tensors, gguf_name,
+                           parts_of, stored)
 from tiny_tokenizers import CHAT_TEMPLATE
 
 K_BLOCK = 256
-
-LAYER_NAMES = {
-    "input_layernorm.weight": "attn_norm.weight",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj.weight": "attn_output.weight",
-    "self_attn.q_norm.weight": "attn_q_norm.weight",
-    "self_attn.k_norm.weight": "attn_k_norm.weight",
-    "post_attention_layernorm.weight": "ffn_norm.weight",
-    "mlp.gate_proj.weight": "ffn_gate.weight",
-    "mlp.up_proj.weight": "ffn_up.weight",
-    "mlp.down_proj.weight": "ffn_down.weight",
-}
-GLOBAL_NAMES = {
-    "model.embed_tokens.weight": "token_embd.weight",
-    "model.norm.weight": "output_norm.weight",
-    "lm_head.weight": "output.weight",
-}
-
-
-def gguf_name(name):
-    """Hugging Face's name of a weight -> GGUF's."""
-    if name in GLOBAL_NAMES:
-        return GLOBAL_NAMES[name]
-    layer, rest = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name).groups()
-    for theirs, ours in LAYER_NAMES.items():
-        if rest.startswith(theirs):
-            return f"blk.{layer}.{ours}{rest[len(theirs):]}"
-    raise KeyError(name)
-
-
-# ---- llama's order of query and key rows
-
-def interleave(weight, heads):
-    """Rows (first half, second half) of each head -> neighbours, as GGUF's llama keeps them."""
-    rows = weight.reshape(heads, 2, -1, *weight.shape[1:])
-    return rows.swapaxes(1, 2).reshape(weight.shape)
-
-
-def deinterleave(weight, heads):
-    rows = weight.reshape(heads, -1, 2, *weight.shape[1:])
-    return rows.swapaxes(1, 2).reshape(weight.shape)
-
-
-def interleaved_heads(name, config):
-    """How many heads lie in the rows of `name`, or 0 if its rows stay as they are."""
-    if config["model_type"] != "llama":
-        return 0
-    if ".q_proj." in name:
-        return config["num_attention_heads"]
-    return config["num_key_value_heads"] if ".k_proj." in name else 0
 
 
 # ---- the K blocks: 256 numbers, 8 groups of 32 (Q4_K, Q5_K) or 16 groups of 16 (Q6_K)
@@ -150,8 +99,7 @@ def write_gguf(path, config, weights, kind_of, tiny, pre, version=3, frequency_d
     kind_of: GGUF name -> Type for matrices; vectors are always F32.
     frequency_divisors: [head_dim / 2] or None; GGUF's form of llama3 rope scaling.
     """
-    arch = config["model_type"]
-    writer = GGUFWriter(path, arch)
+    writer = GGUFWriter(path, architecture(config))
     writer.add_name(path.stem)
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_context_length(config["max_position_embeddings"])
@@ -162,18 +110,16 @@ def write_gguf(path, config, weights, kind_of, tiny, pre, version=3, frequency_d
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_rope_freq_base(config["rope_theta"])
     writer.add_vocab_size(config["vocab_size"])
-    head_dim = config.get("head_dim", config["hidden_size"] // config["num_attention_heads"])
-    if arch == "llama":
-        writer.add_rope_dimension_count(head_dim)
-    if "head_dim" in config:
-        writer.add_key_length(head_dim)
-        writer.add_value_length(head_dim)
+    add_family_keys(writer, config)
     add_tokenizer(writer, tiny, pre)
-    for name, weight in weights.items():
-        heads = interleaved_heads(name, config)
-        stored = interleave(weight, heads) if heads else weight
-        kind = Type.F32 if weight.ndim == 1 else kind_of(gguf_name(name))
-        writer.add_tensor(gguf_name(name), pack(stored, kind), raw_dtype=kind)
+    for whole, numbers in weights.items():
+        for name, where in parts_of(whole, numbers.shape):
+            part = stored(name, numbers[:, where] if numbers.ndim == 3 else numbers, config)
+            there = gguf_name(name, config)
+            kind = Type.F32 if part.ndim == 1 else kind_of(there)
+            writer.add_tensor(there, pack(part, kind), raw_dtype=kind)
+    for name, vector in extra_tensors(config).items():
+        writer.add_tensor(name, vector)
     if frequency_divisors is not None:
         writer.add_tensor("rope_freqs.weight", frequency_divisors.astype(np.float32))
     writer.write_header_to_file()
@@ -204,14 +150,21 @@ def add_tokenizer(writer, tiny, pre):
         writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def read_weights(path, config, names):
-    """The weights as they lie in the file, dequantized, under Hugging Face names."""
+def read_weights(path, config, shapes):
+    """The weights as they lie in the file, dequantized, under Hugging Face names.
+
+    shapes: Hugging Face name -> shape
+    """
     tensors = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
-    out = {}
-    for name in names:
-        tensor = tensors[gguf_name(name)]
+
+    def read(name):
+        tensor = tensors[gguf_name(name, config)]
         shape = [int(size) for size in tensor.shape][::-1]
         weight = quants.dequantize(tensor.data, tensor.tensor_type).reshape(shape)
-        heads = interleaved_heads(name, config)
-        out[name] = (deinterleave(weight, heads) if heads else weight).astype(np.float32)
+        return as_trained(name, weight, config)
+
+    out = {}
+    for whole, shape in shapes.items():
+        parts = [read(name) for name, _ in parts_of(whole, shape)]
+        out[whole] = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
     return out
