@@ -91,10 +91,16 @@ bool is_dense(JsonFacts& facts, uint32_t layer) {
   return step == 0 || (layer + 1) % step != 0;
 }
 
+/// Qwen publishes `num_experts`; transformers 5 saves the same model with Mixtral's word.
+const char* experts_key(const JsonFacts& facts, bool is_qwen) {
+  const bool has_qwens_word = facts.has("num_experts") || !facts.has("num_local_experts");
+  return is_qwen && has_qwens_word ? "num_experts" : "num_local_experts";
+}
+
 void read_experts(JsonFacts& facts, const Family& family, ModelConfig& config) {
   if (family.experts == ExpertNames::kNone) return;
   const bool is_qwen = family.experts == ExpertNames::kQwen;
-  config.experts = facts.required_count(is_qwen ? "num_experts" : "num_local_experts");
+  config.experts = facts.required_count(experts_key(facts, is_qwen));
   config.experts_per_token = facts.required_count("num_experts_per_tok");
   config.expert_intermediate =
       is_qwen ? facts.required_count("moe_intermediate_size") : config.intermediate;

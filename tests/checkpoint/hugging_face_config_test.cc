@@ -179,6 +179,9 @@ TEST_CASE("layers that slide, are not rotated or have experts are where the fami
   const Json experts = {
       {"num_experts", 4}, {"num_experts_per_tok", 2}, {"moe_intermediate_size", 16}};
   CHECK(layers(as_family("qwen3_moe", "Qwen3MoeForCausalLM", experts)) == "eeeeee");
+  const Json saved_again = {
+      {"num_local_experts", 4}, {"num_experts_per_tok", 2}, {"moe_intermediate_size", 16}};
+  CHECK(layers(as_family("qwen3_moe", "Qwen3MoeForCausalLM", saved_again)) == "eeeeee");
   Json some = experts;
   some["decoder_sparse_step"] = 2;
   some["mlp_only_layers"] = {5};
