@@ -16,6 +16,7 @@ inline constexpr size_t kTensorNameBytesMax = 512;  // "model.layers.NNN.self_at
 inline constexpr size_t kSafetensorsHeaderBytesMax = 16u << 20;
 inline constexpr size_t kConfigBytesMax = 1u << 20;  // config.json, generation_config.json
 inline constexpr size_t kConfigKeysMax = 1 << 13;    // in one object of config.json; real: 100
+inline constexpr size_t kConfigIdsMax = 1 << 12;     // in one list of token or layer ids; real: 94
 inline constexpr size_t kIndexBytesMax = 16u << 20;  // model.safetensors.index.json
 inline constexpr size_t kJsonBytesMax = 256u << 20;  // tokenizer.json of 256k entries: 35 MB
 inline constexpr size_t kJsonDepthMax = 64;

@@ -84,11 +84,16 @@ void read_unrotated(JsonFacts& facts, const Family& family, ModelConfig& config)
 }
 
 /// Qwen's experts may be in some layers only.
-bool is_dense(JsonFacts& facts, uint32_t layer) {
-  const std::vector<int64_t> dense = facts.ids("mlp_only_layers");
-  if (std::find(dense.begin(), dense.end(), int64_t{layer}) != dense.end()) return true;
+void leave_out_dense(JsonFacts& facts, std::vector<LayerFacts>& layers) {
   const uint32_t step = facts.count("decoder_sparse_step").value_or(1);
-  return step == 0 || (layer + 1) % step != 0;
+  for (uint32_t layer = 0; layer < layers.size(); ++layer) {
+    layers[layer].has_experts = step != 0 && (layer + 1) % step == 0;
+  }
+  for (const int64_t dense : facts.ids("mlp_only_layers")) {
+    if (dense >= 0 && static_cast<uint64_t>(dense) < layers.size()) {
+      layers[static_cast<size_t>(dense)].has_experts = false;
+    }
+  }
 }
 
 /// Qwen publishes `num_experts`; transformers 5 saves the same model with Mixtral's word.
@@ -105,9 +110,8 @@ void read_experts(JsonFacts& facts, const Family& family, ModelConfig& config) {
   config.expert_intermediate =
       is_qwen ? facts.required_count("moe_intermediate_size") : config.intermediate;
   config.normalizes_experts = !is_qwen || facts.flag("norm_topk_prob").value_or(false);
-  for (uint32_t layer = 0; layer < config.layers; ++layer) {
-    config.layer_facts[layer].has_experts = !is_qwen || !is_dense(facts, layer);
-  }
+  for (LayerFacts& layer : config.layer_facts) layer.has_experts = true;
+  if (is_qwen) leave_out_dense(facts, config.layer_facts);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/message_text.h"
 
 namespace ovenbird {
@@ -94,8 +95,15 @@ std::vector<int64_t> JsonFacts::ids(const char* key) {
   std::vector<int64_t> out;
   const Json* value = member(key);
   if (!value) return out;
-  const Json list = value->is_array() ? *value : Json::array({*value});
-  for (const Json& id : list) {
+  const size_t count = value->is_array() ? value->size() : 1;
+  if (count > limits::kConfigIdsMax) {
+    refuse(Code::kCorrupt, where_ + ": " + key + " has " + std::to_string(count) +
+                               " entries; at most " + std::to_string(limits::kConfigIdsMax) +
+                               " are read");
+    return out;
+  }
+  for (size_t index = 0; index < count; ++index) {
+    const Json& id = value->is_array() ? (*value)[index] : *value;
     if (!id.is_number_integer()) {
       refuse_kind(key, "a token id or a list of them");
       return {};

@@ -316,6 +316,21 @@ TEST_CASE("each limit itself is accepted") {
   CHECK(read({{"max_position_embeddings", limits::kContextMax}}).has_value());
 }
 
+TEST_CASE("a list of ids has as many entries as are ever needed, and one more is refused") {
+  for (const char* key : {"eos_token_id", "mlp_only_layers"}) {
+    Json changes = as_family("qwen3_moe", "Qwen3MoeForCausalLM",
+                             {{"num_experts", 4},
+                              {"num_experts_per_tok", 2},
+                              {"moe_intermediate_size", 16},
+                              {key, std::vector<int64_t>(limits::kConfigIdsMax - 1, 7)}});
+    CHECK(read(changes).has_value());
+    changes[key].push_back(1);
+    CHECK(read(changes).has_value());
+    changes[key].push_back(2);
+    check_refusals({{changes, Code::kCorrupt, "has 4097 entries; at most 4096 are read"}});
+  }
+}
+
 TEST_CASE("generation_config.json has the last word on special tokens") {
   CHECK(read_config({}).eos_ids == std::vector<int64_t>{1});
   CHECK(read_config({{"eos_token_id", {1, 2}}}).eos_ids == std::vector<int64_t>{1, 2});
