@@ -49,6 +49,7 @@ inline constexpr size_t kIrRankMax = 64;
 inline constexpr size_t kPromptBytesMax = 64u << 20;
 inline constexpr size_t kRenderedBytesMax = 64u << 20;  // a chat after its template
 inline constexpr size_t kTokenBytesMax = 1 << 16;
+inline constexpr size_t kVocabularyHolesMax = 1 << 16;  // ids that no token has; real: hundreds
 inline constexpr size_t kMergesMax = 1 << 23;
 inline constexpr size_t kAddedTokensMax = 1 << 16;
 inline constexpr size_t kAddedTokenBytesMax = 256;        // each is tried at every byte of a text

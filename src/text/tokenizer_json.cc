@@ -53,7 +53,7 @@ std::vector<AddedToken> read_added_tokens(const JsonNode& list) {
   return added;
 }
 
-/// One more than the largest id.
+/// One more than the largest id. Ids without a token cost memory that the file has not paid for.
 size_t count_ids(const JsonNode& model_vocabulary, const std::vector<AddedToken>& added) {
   int64_t largest = -1;
   for (const auto& [text, id] : model_vocabulary.value().items()) {
@@ -68,7 +68,15 @@ size_t count_ids(const JsonNode& model_vocabulary, const std::vector<AddedToken>
     largest = std::max(largest, id.get<int64_t>());
   }
   for (const AddedToken& token : added) largest = std::max<int64_t>(largest, token.id);
-  return static_cast<size_t>(largest + 1);
+  const auto size = static_cast<size_t>(largest + 1);
+  const size_t tokens = model_vocabulary.value().size() + added.size();
+  if (size > tokens + limits::kVocabularyHolesMax) {
+    model_vocabulary.fault().set(
+        Code::kCorrupt, "the largest id is " + std::to_string(largest) + " for " +
+                            std::to_string(tokens) + " tokens; at most " +
+                            std::to_string(limits::kVocabularyHolesMax) + " ids may have none");
+  }
+  return size;
 }
 
 void read_vocabulary(const JsonNode& node, const std::vector<AddedToken>& added,

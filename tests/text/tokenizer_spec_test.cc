@@ -167,6 +167,21 @@ TEST_CASE("GGUF: byte-level BPE leaves out bytes that have no token") {
   CHECK(*tokenizer->encode("axb", SpecialText::kIsText) == std::vector<int32_t>{2, 3});
 }
 
+TEST_CASE("tokenizer.json: so many ids may be without a token, and not one more") {
+  const Json file = good();
+  const size_t tokens = file["model"]["vocab"].size() + file["added_tokens"].size() + 1;
+  const auto with_far_token = [](size_t id) {
+    return changed([id](Json& j) {
+      j["added_tokens"].push_back({{"id", id}, {"content", "<far>"}, {"special", true}});
+    });
+  };
+  const size_t size_max = tokens + limits::kVocabularyHolesMax;
+  const Result<TokenizerSpec> spec = with_far_token(size_max - 1);
+  REQUIRE(spec);
+  CHECK(spec->tokens.size() == size_max);
+  check_error(with_far_token(size_max), Code::kCorrupt, "at most 65536 ids may have none");
+}
+
 TEST_CASE("limits on added tokens hold to the byte") {
   const auto with_added = [](size_t bytes) {
     return changed([&](Json& j) {
