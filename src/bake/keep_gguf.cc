@@ -66,7 +66,7 @@ size_t read_groups(ElementType type, std::span<const std::byte> block, std::arra
       }
       return 16;
     default:
-      OVENBIRD_CHECK(!"not a block type");
+      OVENBIRD_CHECK(false && "not a block type");
       return 0;
   }
 }

@@ -179,7 +179,7 @@ bool quantize_group(StoredType type, std::span<const float> group, uint64_t firs
     case StoredType::kI8:
       return quantize_i8(group, first, index, sink);
     default:
-      OVENBIRD_CHECK(!"a type that is never quantized to");
+      OVENBIRD_CHECK(false && "a type that is never quantized to");
       return false;
   }
 }

@@ -45,7 +45,7 @@ Weight bias_of(Weight weight) {
     case Weight::kDown:
       return Weight::kDownBias;
     default:
-      OVENBIRD_CHECK(!"a weight without a bias");
+      OVENBIRD_CHECK(false && "a weight without a bias");
       return weight;
   }
 }
