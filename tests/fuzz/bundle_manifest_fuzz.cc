@@ -4,10 +4,23 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "bundle/example_manifest.h"
 #include "bundle/manifest.h"
+#include "heap_bound.h"
+#include "json_mutator.h"
+
+/// Begins with a manifest that has every part.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  using namespace ovenbird;
+  constexpr size_t kNothing = 3;
+  if (size <= kNothing) return hand_over(to_json(example_manifest()), data, size_max);
+  return mutate_documents(data, size, size_max, seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;
+  const HeapBound bound(size);
   const Result<Manifest> manifest = parse_manifest({reinterpret_cast<const char*>(data), size});
   if (!manifest) {
     OVENBIRD_CHECK(!manifest.error().message.empty());

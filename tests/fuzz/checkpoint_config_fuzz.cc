@@ -1,28 +1,52 @@
-// Any text as config.json, and again as generation_config.json: a model that is accepted has
-// rotations that can be computed and tokens that it can produce.
-#include <cmath>
+// Any text as config.json, and, behind a NUL, as generation_config.json (without one: the same text
+// again): a model that is accepted has rotations that can be computed and tokens that it can
+// produce.
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
-#include "base/check.h"
 #include "base/json.h"
 #include "checkpoint/hugging_face_config.h"
+#include "checkpoint/openvino_export.h"
+#include "heap_bound.h"
+#include "json_mutator.h"
+#include "read_weights.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto json = ovenbird::parse_json({reinterpret_cast<const char*>(data), size});
-  if (!json) return 0;
-  const auto model = ovenbird::hugging_face_model(*json, *json);
+namespace ovenbird {
+namespace {
+
+void check(const ConfigJson& json) {
+  const auto facts = read_export_facts(json, limits::kVocabularyMax);
+  OVENBIRD_CHECK(facts || !facts.error().message.empty());
+  const auto model = hugging_face_model(json.config, json.generation);
   if (!model) {
     OVENBIRD_CHECK(!model.error().message.empty());
-    return 0;
+    return;
   }
-  const ovenbird::ModelConfig& config = model->config;
-  for (const uint32_t context : {1U, config.context}) {
-    const ovenbird::Rope rope = ovenbird::rope_for_context(config.rope, context);
-    for (const double frequency : ovenbird::rope_frequencies(rope, config.rotary_dim)) {
-      OVENBIRD_CHECK(std::isfinite(frequency));
-    }
+  const ModelConfig& config = model->config;
+  check_ropes(config);
+  OVENBIRD_CHECK(config.layer_facts.empty() || config.layer_facts.size() == config.layers);
+  for (const int64_t id : config.eos_ids) OVENBIRD_CHECK(id >= 0 && id < config.vocabulary);
+}
+
+}  // namespace
+}  // namespace ovenbird
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  return ovenbird::mutate_documents(data, size, size_max, seed);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace ovenbird;
+  const HeapBound bound(2 * size);  // it may be read twice
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const size_t cut = text.find('\0');
+  auto config = parse_json(text.substr(0, cut));
+  auto generation = parse_json(cut == text.npos ? text : text.substr(cut + 1));
+  if (config && generation) {
+    check({.config = *std::move(config), .generation = *std::move(generation)});
   }
-  for (const int64_t id : model->config.eos_ids) OVENBIRD_CHECK(id < model->config.vocabulary);
   return 0;
 }

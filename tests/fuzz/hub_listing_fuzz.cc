@@ -1,14 +1,18 @@
-// Any bytes as a hub's listing, as an index of shards, and as the name of a model: what is accepted
-// leads nowhere but into the repository.
+// Any bytes as a hub's listing, an index of shards and the name of a model, with NULs between them:
+// what is accepted leads nowhere but into the repository.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/check.h"
+#include "heap_bound.h"
 #include "hub/file_choice.h"
 #include "hub/hub_listing.h"
 #include "hub/model_name.h"
+#include "json_mutator.h"
 
 namespace {
 
@@ -20,19 +24,36 @@ void check_inside(std::string_view path) {
 
 }  // namespace
 
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  return ovenbird::mutate_documents(data, size, size_max, seed);
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace ovenbird;
+  const HeapBound bound(size);
+  std::string part[3];
   const std::string text(reinterpret_cast<const char*>(data), size);
-  if (const auto listing = ovenbird::parse_listing(text)) {
-    for (const std::string& file : listing->files) check_inside(file);
-    static_cast<void>(ovenbird::choose_files(listing->files, {"a/b", "", ""}));
+  for (size_t i = 0, first = 0; i < 3 && first <= text.size(); ++i) {
+    const size_t end = std::min(text.find('\0', first), text.size());
+    part[i] = text.substr(first, end - first);
+    first = end + 1;
   }
-  if (const auto shards = ovenbird::shards_of(text, {"a.safetensors", "b.safetensors"})) {
-    for (const std::string& shard : *shards) check_inside(shard);
-  }
-  if (const auto model = ovenbird::parse_model_name(text)) {
+  const auto& [listing_text, index, name] = part;
+  const auto model = parse_model_name(name);
+  if (model) {
     check_inside(model->id);
     if (!model->revision.empty()) check_inside(model->revision);
     if (!model->file.empty()) check_inside(model->file);
+  }
+  std::vector<std::string> files = {"a.safetensors", "b.safetensors"};
+  if (const auto listing = parse_listing(listing_text)) {
+    files = listing->files;
+    for (const std::string& file : files) check_inside(file);
+    static_cast<void>(choose_files(files, model ? *model : ModelName{"a/b", "", ""}));
+  }
+  if (const auto shards = shards_of(index, files)) {
+    for (const std::string& shard : *shards) check_inside(shard);
   }
   return 0;
 }

@@ -4,9 +4,17 @@
 
 #include "bake/import_check.h"
 #include "base/check.h"
+#include "heap_bound.h"
+#include "xml_mutator.h"
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  return ovenbird::mutate_xml(data, size, size_max, seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;
+  const HeapBound bound(size);
   const Result<IrGraph> graph = read_ir_graph({reinterpret_cast<const char*>(data), size});
   if (!graph) return 0;
   const uint64_t weights_bytes = size * 7;  // any length

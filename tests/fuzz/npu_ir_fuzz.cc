@@ -3,10 +3,18 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "heap_bound.h"
 #include "npu/npu_rules.h"
+#include "xml_mutator.h"
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  return ovenbird::mutate_xml(data, size, size_max, seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;
+  const HeapBound bound(size);
   const Result<IrGraph> graph = read_ir_graph({reinterpret_cast<const char*>(data), size});
   if (!graph) {
     OVENBIRD_CHECK(graph.error().code == Code::kCorrupt && !graph.error().message.empty());

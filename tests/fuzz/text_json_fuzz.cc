@@ -3,10 +3,18 @@
 #include <cstdint>
 #include <string_view>
 
+#include "heap_bound.h"
+#include "json_mutator.h"
 #include "text/tokenizer.h"
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  return ovenbird::mutate_documents(data, size, size_max, seed);
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;
+  const HeapBound bound(size);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const size_t cut = text.find('\0');  // what follows a NUL is tokenizer_config.json
   Result<TokenizerSpec> spec = tokenizer_spec_from_json(
