@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kWindowTokens = 256;
 constexpr size_t kWindowsMin = 4;
-constexpr size_t kWindowsMax = 32;
+constexpr size_t kWindowsMax = 128;
 
 Failure refuse(Code code, const std::string& file, const std::string& why) {
   return fail(code, "bake: --calibrate " + one_line(file) + ": " + why);
