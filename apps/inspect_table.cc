@@ -144,8 +144,8 @@ std::string npu_text(const NpuLint& lint) {
   std::string text =
       "\n" + line("NPU", refusing.empty() ? "nothing that it would refuse"
                                           : "refuses this bundle on " + refusing +
-                                                ": CPU and GPU take it; `ovenbird bake --for npu` "
-                                                "makes one that all take");
+                                                ": CPU and GPU take it; `ovenbird bake CHECKPOINT "
+                                                "--for npu` makes one that all take");
   for (const NpuFinding& finding : lint.findings) {
     if (finding.kind != NpuFinding::Kind::kRisk) continue;
     text += "  " + padded(name_of(finding.kind), 9) + " " + printable(finding.subject) + ": " +
