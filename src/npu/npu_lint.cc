@@ -2,6 +2,7 @@
 #include "npu/npu_lint.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/mapped_file.h"
 
@@ -64,15 +65,14 @@ bool has_four_bit_layers(const Manifest& manifest) {
   });
 }
 
-void add_weights(const WeightsInfo& weights, bool is_mixed, std::vector<NpuFinding>& findings) {
-  if (weights.role != "layers") return;  // tables may have 8 bit; norms are a few vectors
-  const std::string subject = weights.role + " " + weights.type;
-  if (weights.type == "i8" || weights.type == "u8") {
+void add_layers(const std::string& type, bool is_mixed, std::vector<NpuFinding>& findings) {
+  const std::string subject = "layers " + type;
+  if (type == "i8" || type == "u8") {
     findings.push_back(
         {Kind::kRisk, subject,
          "how NPUs other than Lunar Lake's take 8-bit layers is not known: bake with "
          "--weights int4"});
-  } else if (weights.type.starts_with("f")) {
+  } else if (type.starts_with("f")) {
     findings.push_back({Kind::kRisk, subject,
                         "is not quantized: every token reads four to eight times the bytes that "
                         "int4 has; " +
@@ -120,8 +120,12 @@ NpuLint npu_lint(const Bundle& bundle) {
   for (const GraphInfo& graph : manifest.graphs) lint.graphs.push_back(judge_file(bundle, graph));
   add_graphs(lint.graphs, lint.findings);
   const bool is_mixed = has_four_bit_layers(manifest);
+  std::set<std::string> types;  // a type may stand there twice, with groups of two sizes
   for (const WeightsInfo& weights : manifest.weights) {
-    add_weights(weights, is_mixed, lint.findings);
+    const bool is_of_layers = weights.role == "layers";  // tables may have 8 bit; norms are small
+    if (is_of_layers && types.insert(weights.type).second) {
+      add_layers(weights.type, is_mixed, lint.findings);
+    }
   }
   if (manifest.cache_type == CacheType::kF32) {
     lint.findings.push_back({Kind::kRisk, "cache f32",

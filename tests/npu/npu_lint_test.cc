@@ -192,6 +192,15 @@ TEST_CASE("8-bit and unquantized layers and an f32 cache are risks, 8-bit tables
     CHECK(lint.findings[0].message.find("--weights int4") != std::string::npos);
     CHECK(lint.is_taken_on(0));
   }
+  Parts mixed;
+  mixed.manifest.weights[1] = {.role = "layers", .type = "i4", .group_size = 128};
+  for (const int32_t group : {0, 32}) {  // told once
+    mixed.manifest.weights.push_back({.role = "layers", .type = "f16", .group_size = group});
+  }
+  const NpuLint lint = lint_of(mixed);
+  REQUIRE(lint.findings.size() == 1);
+  CHECK(lint.findings[0].subject == "layers f16");
+  CHECK(lint.findings[0].message.find("--f16-layers") != std::string::npos);
   Parts parts;
   parts.manifest.cache_type = CacheType::kF32;
   CHECK(lint_of(parts).findings.at(0).kind == Kind::kRisk);
