@@ -2,6 +2,7 @@
 #include "bake/quantize.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -19,16 +20,19 @@ int32_t round_to(float value, int32_t lowest, int32_t highest) {
 }
 
 // The search for a scale is nearly all of a bake's work: loops over lanes, so that they become
-// vector code, for the processor that is there. No clone fuses products and sums, so all find the
-// same scales.
+// vector code, for the processor that is there. Products and sums are not fused
+// (-ffp-contract=off), so all clones find the same scales.
+#define OVENBIRD_WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
 constexpr size_t kLanes = 16;
 
-/// The whole number in [-8, 7] nearest to `value`.
-inline float nearest_i4(float value) {
+/// The whole number in [lowest, highest] nearest to `value`; |value| may be up to 2^22.
+inline float nearest_whole(float value, float lowest, float highest) {
   constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
   const float whole = (value + kRounder) - kRounder;
-  return std::min(std::max(whole, -8.0f), 7.0f);
+  return std::min(std::max(whole, lowest), highest);
 }
+
+inline float nearest_i4(float value) { return nearest_whole(value, -8.0f, 7.0f); }
 
 inline float i4_loss_of(float weight, float factor, float scale) {
   const float error = nearest_i4(weight * factor) * scale - weight;
@@ -36,8 +40,7 @@ inline float i4_loss_of(float weight, float factor, float scale) {
 }
 
 /// Squared errors of a group under a scale, each weighted by the size of its weight.
-__attribute__((target_clones("avx2", "default"))) float i4_loss(const float* group, size_t count,
-                                                                float scale) {
+OVENBIRD_WIDEST float i4_loss(const float* group, size_t count, float scale) {
   const float factor = scale == 0.0f ? 0.0f : 1.0f / scale;
   float lanes[kLanes] = {};
   const size_t whole = count / kLanes * kLanes;
@@ -53,8 +56,7 @@ __attribute__((target_clones("avx2", "default"))) float i4_loss(const float* gro
 }
 
 /// The largest magnitude of a group; 0 for an empty one.
-__attribute__((target_clones("avx2", "default"))) float magnitude_of(const float* group,
-                                                                     size_t count) {
+OVENBIRD_WIDEST float magnitude_of(const float* group, size_t count) {
   float lanes[kLanes] = {};
   const size_t whole = count / kLanes * kLanes;
   for (size_t first = 0; first < whole; first += kLanes) {
@@ -77,8 +79,7 @@ float extreme_of(std::span<const float> group) {
 }
 
 /// Rounds a group under a scale into nibbles, the first of a pair in the lower half.
-__attribute__((target_clones("avx2", "default"))) void pack_i4(const float* group, size_t count,
-                                                               float factor, uint8_t* pairs) {
+OVENBIRD_WIDEST void pack_i4(const float* group, size_t count, float factor, uint8_t* pairs) {
   for (size_t pair = 0; pair < count / 2; ++pair) {
     const auto low = static_cast<int32_t>(nearest_i4(group[2 * pair] * factor));
     const auto high = static_cast<int32_t>(nearest_i4(group[2 * pair + 1] * factor));
@@ -87,6 +88,23 @@ __attribute__((target_clones("avx2", "default"))) void pack_i4(const float* grou
   if (count % 2 == 0) return;
   pairs[count / 2] =
       static_cast<uint8_t>(static_cast<int32_t>(nearest_i4(group[count - 1] * factor)) & 15);
+}
+
+/// Rounds a group under a scale into bytes of [-127, 127].
+OVENBIRD_WIDEST void pack_i8(const float* group, size_t count, float factor, int8_t* values) {
+  for (size_t i = 0; i < count; ++i) {
+    values[i] = static_cast<int8_t>(
+        static_cast<int32_t>(nearest_whole(group[i] * factor, -127.0f, 127.0f)));
+  }
+}
+
+/// Whether no exponent is all ones, as those of infinities and NaN are.
+OVENBIRD_WIDEST bool are_finite(const float* numbers, size_t count) {
+  uint32_t largest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::bit_cast<uint32_t>(numbers[i]) & 0x7fffffff);
+  }
+  return largest < 0x7f800000;
 }
 
 /// The scale of the least loss, of those that put the group's extreme near -8 or near 7, or just
@@ -104,6 +122,7 @@ float best_i4_scale(std::span<const float> group) {
   float least = i4_loss(group.data(), group.size(), best);
   for (float end = 6.0f; end <= 9.0f; end += 0.5f) {
     for (const float scale : {as_f16(extreme / -end), as_f16(extreme / end)}) {
+      if (scale == best) continue;
       const float loss = i4_loss(group.data(), group.size(), scale);
       if (std::isfinite(scale) && loss < least) {
         best = scale;
@@ -161,9 +180,8 @@ bool quantize_i8(std::span<const float> group, uint64_t first, uint64_t index,
   const float scale = as_f16(std::fabs(extreme_of(group)) / 127.0f);
   if (!std::isfinite(scale)) return false;
   put_f16(sink.scales, index, scale);
-  for (size_t i = 0; i < group.size(); ++i) {
-    sink.values[first + i] = static_cast<std::byte>(round_to(group[i] * inverse(scale), -127, 127));
-  }
+  pack_i8(group.data(), group.size(), inverse(scale),
+          reinterpret_cast<int8_t*>(&sink.values[first]));
   return true;
 }
 
@@ -205,9 +223,7 @@ void put_f16(std::span<std::byte> numbers, uint64_t index, float value) {
   std::memcpy(&numbers[index * sizeof bits], &bits, sizeof bits);
 }
 
-bool all_finite(std::span<const float> row) {
-  return std::all_of(row.begin(), row.end(), [](float weight) { return std::isfinite(weight); });
-}
+bool all_finite(std::span<const float> row) { return are_finite(row.data(), row.size()); }
 
 float as_f16(float value) { return f16_to_f32(f32_to_f16(value)); }
 
