@@ -2,22 +2,30 @@
 #include "bake/matrix_rows.h"
 
 #include <algorithm>
+#include <atomic>
 #include <span>
 #include <thread>
 
 namespace ovenbird {
 namespace {
 
-/// Runs `work(first, last)` over [0, count) on all processors, each taking one run of rows.
+constexpr uint64_t kRowsAtATime = 16;
+
+/// Runs `work(first, last)` over [0, count) on all processors, each taking a few rows at a time:
+/// none waits long for one that other work has slowed down.
 template <typename Work>
 void in_parallel(uint64_t count, const Work& work) {
-  const uint64_t threads =
-      std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, std::max<uint64_t>(count, 1));
+  std::atomic<uint64_t> next = 0;
+  const auto take_rows = [&] {
+    for (uint64_t first; (first = next.fetch_add(kRowsAtATime)) < count;) {
+      work(first, std::min(first + kRowsAtATime, count));
+    }
+  };
+  const uint64_t portions = (count + kRowsAtATime - 1) / kRowsAtATime;
+  const uint64_t threads = std::min<uint64_t>(std::thread::hardware_concurrency(), portions);
   std::vector<std::jthread> others;
-  for (uint64_t part = 1; part < threads; ++part) {
-    others.emplace_back([=, &work] { work(count * part / threads, count * (part + 1) / threads); });
-  }
-  work(0, count / threads);
+  for (uint64_t thread = 1; thread < threads; ++thread) others.emplace_back(take_rows);
+  take_rows();
 }
 
 bool is_kept(const Band& band, const MatrixFormat& format) {

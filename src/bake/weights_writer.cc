@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <utility>
 
 #include "bake/layer_groups.h"
@@ -224,6 +225,8 @@ Status WeightsWriter::write_rows(const Band& band, const StoredMatrix& matrix,
   const uint64_t at_once = std::max<uint64_t>(kRowsAtOnceBytes / (matrix.padded_columns * 4), 1);
   const uint64_t rows = band[0]->rows;
   std::vector<std::byte> values;
+  std::vector<std::byte> converted;
+  std::future<Status> appended;  // `converted`, while the next rows are at work
   for (uint64_t first = 0; first < rows; first += at_once) {
     const uint64_t count = std::min(at_once, rows - first);
     values.resize(count * bytes.values);
@@ -240,10 +243,15 @@ Status WeightsWriter::write_rows(const Band& band, const StoredMatrix& matrix,
                                       name_of(matrix.format.type) +
                                       " can; get the source again, or use --weights f32");
     }
-    if (Status appended = sink_.append(values); !appended) return appended;
+    if (appended.valid()) {
+      if (Status done = appended.get(); !done) return done;
+    }
+    values.swap(converted);
+    appended = std::async(std::launch::async, [&] { return sink_.append(converted); });
     const uint64_t source_bytes = count * band.size() * band[0]->row_bytes();
     if (Status noted = note_progress(source_bytes); !noted) return noted;
   }
+  if (Status done = appended.get(); !done) return done;
   for (const Tensor* tensor : band) checkpoint_.release(*tensor);
   return ok();
 }
