@@ -38,32 +38,30 @@ void set_scale(Grids& grids, size_t lane, float scale) {
   grids.inverse[lane] = grids.scale[lane] == 0.0f ? 0.0f : 1.0f / grids.scale[lane];
 }
 
-/// The weight of the largest magnitude comes to lie at so many steps, on either side: beyond the
-/// grid's 8 it is clipped, which whole rows and large groups gain from.
-Grids i4_grids(std::span<const float> weights) {
-  constexpr std::array<float, kLanes / 2> kEnds = {7.0f, 7.5f,  8.0f,  8.5f,
-                                                   9.0f, 10.0f, 11.0f, 12.0f};
+using Ends = std::array<float, kLanes / 2>;
+constexpr Ends kI4Ends = {7.0f, 7.5f, 8.0f, 8.5f, 9.0f, 10.0f, 11.0f, 12.0f};
+constexpr Ends kNf4Ends = {0.95f, 1.0f, 1.05f, 1.1f, 1.16f, 1.24f, 1.35f, 1.5f};
+
+/// The weight of the largest magnitude comes to lie at each end, on either side: beyond the grid's
+/// own end it is clipped, which whole rows and large groups gain from.
+void set_scales(Grids& grids, std::span<const float> weights, const Ends& ends) {
   float extreme = 0.0f;
   for (const float weight : weights) extreme = std::max(extreme, std::fabs(weight));
-  Grids grids{.lowest = -8.0f, .highest = 7.0f};
-  for (size_t end = 0; end < kEnds.size(); ++end) {
-    set_scale(grids, 2 * end, extreme / kEnds[end]);
-    set_scale(grids, 2 * end + 1, -extreme / kEnds[end]);
+  for (size_t end = 0; end < ends.size(); ++end) {
+    set_scale(grids, 2 * end, extreme / ends[end]);
+    set_scale(grids, 2 * end + 1, -extreme / ends[end]);
   }
+}
+
+Grids i4_grids(std::span<const float> weights) {
+  Grids grids{.lowest = -8.0f, .highest = 7.0f};
+  set_scales(grids, weights, kI4Ends);
   return grids;
 }
 
-/// As for i4: the largest weight comes to lie at 1 or beyond, on either side.
 Grids nf4_grids(std::span<const float> weights) {
-  constexpr std::array<float, kLanes / 2> kEnds = {0.95f, 1.0f,  1.05f, 1.1f,
-                                                   1.16f, 1.24f, 1.35f, 1.5f};
-  float extreme = 0.0f;
-  for (const float weight : weights) extreme = std::max(extreme, std::fabs(weight));
   Grids grids{.is_nf4 = true};
-  for (size_t end = 0; end < kEnds.size(); ++end) {
-    set_scale(grids, 2 * end, extreme / kEnds[end]);
-    set_scale(grids, 2 * end + 1, -extreme / kEnds[end]);
-  }
+  set_scales(grids, weights, kNf4Ends);
   return grids;
 }
 
