@@ -58,12 +58,14 @@ Result<LayerFeedback> Calibrator::observe(uint32_t layer, const BakeProgress& go
   {
     BakeOptions exact = options_;
     exact.weights = WeightChoice::kF32;
-    const Result<LayerWeights> plain = write_to_memory(checkpoint_, exact, layer, go_on);
-    if (!plain) return Failure{plain.error()};
+    MemorySink bytes;
+    WeightsWriter plain(checkpoint_, exact, bytes, go_on);
+    if (Status done = plain.write_layer(layer); !done) return Failure{done.error()};
+    const LayerView weights{plain.stored(), bytes.content()};
     const auto add = [&](ov::InferRequest& request, std::vector<float>&) {
       add_grams(request, grams);
     };
-    if (Status done = runner_.run(plain->view(), layer, LayerOutputs::kGrams, go_on, add); !done) {
+    if (Status done = runner_.run(weights, layer, LayerOutputs::kGrams, go_on, add); !done) {
       return Failure{done.error()};
     }
   }

@@ -25,14 +25,6 @@ std::vector<float> embed(const Checkpoint& checkpoint, const std::vector<int32_t
 
 }  // namespace
 
-Result<LayerWeights> write_to_memory(const Checkpoint& checkpoint, const BakeOptions& options,
-                                     uint32_t layer, const BakeProgress& go_on) {
-  MemorySink sink;
-  WeightsWriter writer(checkpoint, options, sink, go_on);
-  if (Status done = writer.write_layer(layer); !done) return Failure{done.error()};
-  return LayerWeights{.stored = writer.stored(), .bytes = sink.take()};
-}
-
 LayerRunner::LayerRunner(const Checkpoint& checkpoint, const ModelConfig& config,
                          const std::vector<std::vector<int32_t>>& windows)
     : config_(config), width_(static_cast<uint32_t>(windows.at(0).size())) {

@@ -6,9 +6,9 @@
 #include <functional>
 #include <openvino/runtime/core.hpp>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include "bake/options.h"
 #include "bake/stored_weights.h"
 #include "bake/weights_writer.h"
 #include "checkpoint/checkpoint.h"
@@ -20,19 +20,6 @@ struct LayerView {
   const StoredWeights& stored;
   std::span<const std::byte> bytes;
 };
-
-/// One layer's weights.
-struct LayerWeights {
-  StoredWeights stored;
-  std::vector<std::byte> bytes;
-
-  LayerView view() const { return {stored, bytes}; }
-};
-
-/// The layer as `options` have it. `go_on` is asked now and then.
-/// Errors: those of WeightsWriter::write_layer().
-Result<LayerWeights> write_to_memory(const Checkpoint& checkpoint, const BakeOptions& options,
-                                     uint32_t layer, const BakeProgress& go_on);
 
 enum class LayerOutputs { kDecoded, kGrams };  // kGrams: beside what is decoded
 
@@ -53,7 +40,10 @@ class LayerRunner {
   Status run(const LayerView& weights, uint32_t layer, LayerOutputs outputs,
              const BakeProgress& go_on, const See& see);
 
-  /// The same; what is decoded becomes the hidden states.
+  /// Takes what runs of a layer decoded, [windows][width, hidden], for the hidden states.
+  void go_on_from(std::vector<std::vector<float>> decoded) { hidden_ = std::move(decoded); }
+
+  /// run(); what is decoded becomes the hidden states.
   Status advance(const LayerView& weights, uint32_t layer, const BakeProgress& go_on);
 
  private:

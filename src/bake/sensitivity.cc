@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <random>
-#include <span>
+#include <utility>
 
 #include "bake/layer_groups.h"
 #include "bake/layer_runner.h"
@@ -36,34 +36,44 @@ double relative_change(const Rows& from, const Rows& to, uint32_t hidden) {
   return total / static_cast<double>(std::max<size_t>(tokens, 1));
 }
 
-bool is_in_group(const std::string& name, const std::string& group) {
-  return name.starts_with(group + ".");
+/// A layer twice in one piece of memory: exact, and behind that rounded.
+struct LayerPair {
+  StoredWeights exact, rounded;
+  std::vector<std::byte> bytes;
+};
+
+Result<LayerPair> write_pair(const Checkpoint& checkpoint, const BakeOptions& options,
+                             uint32_t layer, const BakeProgress& go_on) {
+  BakeOptions exactly = options;
+  exactly.weights = WeightChoice::kF32;
+  BakeOptions roundly = options;
+  roundly.int8_layers = roundly.f16_layers = {};
+  MemorySink sink;
+  WeightsWriter exact(checkpoint, exactly, sink, go_on);
+  if (Status done = exact.write_layer(layer); !done) return Failure{done.error()};
+  WeightsWriter rounded(checkpoint, roundly, sink, go_on);
+  if (Status done = rounded.write_layer(layer); !done) return Failure{done.error()};
+  return LayerPair{.exact = exact.stored(), .rounded = rounded.stored(), .bytes = sink.take()};
 }
 
-/// The layer with one group as `rounded` has it.
-LayerWeights with_group(const LayerWeights& exact, const LayerWeights& rounded,
-                        const std::string& group) {
-  LayerWeights mixed{.stored = exact.stored, .bytes = exact.bytes};
-  const uint64_t begin = (mixed.bytes.size() + 63) / 64 * 64;  // blobs stay aligned
-  mixed.bytes.resize(begin);
-  mixed.bytes.insert(mixed.bytes.end(), rounded.bytes.begin(), rounded.bytes.end());
-  for (auto [name, blob] : rounded.stored.blobs) {
-    if (!is_in_group(name, group)) continue;
-    blob.offset += begin;
-    mixed.stored.blobs[name] = std::move(blob);
+/// The exact layer with one group as it is rounded.
+StoredWeights with_group(const LayerPair& pair, const std::string& group) {
+  StoredWeights mixed = pair.exact;
+  for (const auto& [name, blob] : pair.rounded.blobs) {
+    if (name.starts_with(group + ".")) mixed.blobs[name] = blob;
   }
-  mixed.stored.matrices.insert_or_assign(group, rounded.stored.matrices.at(group));
+  mixed.matrices.insert_or_assign(group, pair.rounded.matrices.at(group));
   return mixed;
 }
 
-Result<Rows> decoded_by(LayerRunner& runner, const LayerWeights& weights, uint32_t layer,
+Result<Rows> decoded_by(LayerRunner& runner, const LayerView& weights, uint32_t layer,
                         const BakeProgress& go_on) {
   Rows rows;
   const auto keep = [&](ov::InferRequest& request, std::vector<float>& hidden) {
     const ov::Tensor decoded = request.get_tensor("decoded");
     rows.emplace_back(decoded.data<const float>(), decoded.data<const float>() + hidden.size());
   };
-  const Status done = runner.run(weights.view(), layer, LayerOutputs::kDecoded, go_on, keep);
+  const Status done = runner.run(weights, layer, LayerOutputs::kDecoded, go_on, keep);
   if (!done) return Failure{done.error()};
   return rows;
 }
@@ -93,32 +103,25 @@ Result<std::vector<GroupLoss>> group_losses(const Checkpoint& checkpoint, const 
                                             const BakeOptions& options,
                                             const std::vector<std::vector<int32_t>>& windows,
                                             const BakeProgress& go_on) {
-  BakeOptions exactly = options;
-  exactly.weights = WeightChoice::kF32;
-  BakeOptions roundly = options;
-  roundly.int8_layers = roundly.f16_layers = {};
   LayerRunner runner(checkpoint, config, windows);
   std::vector<GroupLoss> losses;
   for (uint32_t layer = 0; layer < config.layers; ++layer) {
-    const Result<LayerWeights> exact = write_to_memory(checkpoint, exactly, layer, go_on);
-    if (!exact) return Failure{exact.error()};
-    const Result<LayerWeights> rounded = write_to_memory(checkpoint, roundly, layer, go_on);
-    if (!rounded) return Failure{rounded.error()};
-    const Result<Rows> from = decoded_by(runner, *exact, layer, go_on);
+    const Result<LayerPair> pair = write_pair(checkpoint, options, layer, go_on);
+    if (!pair) return Failure{pair.error()};
+    Result<Rows> from = decoded_by(runner, {pair->exact, pair->bytes}, layer, go_on);
     if (!from) return Failure{from.error()};
     for (const LayerGroup& group : kLayerGroups) {
       const std::string name = layer_name(layer, group.part);
-      const StoredMatrix& matrix = rounded->stored.matrices.at(name);
-      const Result<Rows> to = decoded_by(runner, with_group(*exact, *rounded, name), layer, go_on);
+      const StoredMatrix& matrix = pair->rounded.matrices.at(name);
+      const StoredWeights mixed = with_group(*pair, name);
+      const Result<Rows> to = decoded_by(runner, {mixed, pair->bytes}, layer, go_on);
       if (!to) return Failure{to.error()};
       losses.push_back({.layer = layer,
                         .part = group.part,
                         .weights = matrix.rows * matrix.columns,
                         .loss = relative_change(*from, *to, config.hidden)});
     }
-    if (Status done = runner.advance(exact->view(), layer, go_on); !done) {
-      return Failure{done.error()};
-    }
+    runner.go_on_from(std::move(*from));
   }
   return losses;
 }
