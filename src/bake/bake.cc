@@ -45,9 +45,7 @@ Status write_step_graphs(const BakeJob& job, const ModelConfig& config, const St
                            .weights = mapped->bytes(),
                            .cache_type = job.options.cache};
   IrWriter ir(weights);
-  for (const auto& [name, blob] : stored.blobs) {
-    ir.place(mapped->bytes().subspan(blob.offset, blob.bytes), blob.offset);
-  }
+  ir.place(stored, mapped->bytes());
   const GraphMaker make = [&](const StepShape& shape) -> Result<std::shared_ptr<ov::Model>> {
     if (job.progress && !job.progress(source_bytes(job.checkpoint))) {
       return interrupted();

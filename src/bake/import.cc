@@ -80,9 +80,7 @@ Status write_step_graphs(const ImportJob& job, const ImportedModel& model,
   if (Status flushed = weights.flush(); !flushed) return flushed;
   const Result<MappedFile> mapped = MappedFile::open(weights.path());
   if (!mapped) return Failure{mapped.error()};
-  for (const auto& [name, blob] : stored.blobs) {
-    ir.place(mapped->bytes().subspan(blob.offset, blob.bytes), blob.offset);
-  }
+  ir.place(stored, mapped->bytes());
   const RopeTables names = rope_tables(LayerRope::kGlobal);
   const RotaryTables tables{.cos = table_of(stored, names.cos, mapped->bytes()),
                             .sin = table_of(stored, names.sin, mapped->bytes())};

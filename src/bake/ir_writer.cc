@@ -1,8 +1,10 @@
 // OpenVINO serializes the graph; then every constant's offset is set to where its bytes lie.
+// The serializer reads and hashes all of every constant, so inputs stand in for the large ones.
 #include "bake/ir_writer.h"
 
 #include <openvino/core/except.hpp>
 #include <openvino/op/constant.hpp>
+#include <openvino/op/parameter.hpp>
 #include <openvino/pass/serialize.hpp>
 #include <pugixml.hpp>
 #include <sstream>
@@ -12,6 +14,7 @@ namespace ovenbird {
 namespace {
 
 constexpr uint64_t kAlignment = 64;
+constexpr uint64_t kLargeBytes = 4096;  // a smaller constant may tell a shape, and stays one
 
 /// Takes the weights that the serializer wants to write, and keeps only their count.
 class CountingBuffer : public std::streambuf {
@@ -32,6 +35,26 @@ class CountingBuffer : public std::streambuf {
   off_type count_ = 0;
 };
 
+/// Returns an input that takes the constant's place, name, type and shape.
+std::shared_ptr<ov::op::v0::Parameter> replace_by_input(ov::op::v0::Constant& constant) {
+  auto input =
+      std::make_shared<ov::op::v0::Parameter>(constant.get_element_type(), constant.get_shape());
+  input->set_friendly_name(constant.get_friendly_name());
+  constant.output(0).replace(input->output(0));
+  return input;
+}
+
+/// Makes a constant of so many bytes out of an input's layer, its place still to be set.
+void make_constant(pugi::xml_node layer, uint64_t bytes) {
+  layer.attribute("type").set_value("Const");
+  pugi::xml_node data = layer.child("data");
+  const std::string shape = data.attribute("shape").value();
+  data.remove_attribute("shape");
+  data.append_attribute("shape").set_value(shape.c_str());
+  data.append_attribute("offset");
+  data.append_attribute("size").set_value(bytes);
+}
+
 Result<std::string> serialize(const std::shared_ptr<ov::Model>& model) {
   std::ostringstream xml;
   CountingBuffer buffer;
@@ -50,6 +73,12 @@ void IrWriter::place(std::span<const std::byte> memory, uint64_t offset) {
   placed_[{memory.data(), memory.size()}] = offset;
 }
 
+void IrWriter::place(const StoredWeights& stored, std::span<const std::byte> file) {
+  for (const auto& [name, blob] : stored.blobs) {
+    place(file.subspan(blob.offset, blob.bytes), blob.offset);
+  }
+}
+
 Result<IrWriter::Place> IrWriter::append(std::span<const std::byte> memory) {
   const std::string bytes(reinterpret_cast<const char*>(memory.data()), memory.size());
   const auto [entry, is_new] = appended_.try_emplace(bytes, 0);
@@ -61,8 +90,9 @@ Result<IrWriter::Place> IrWriter::append(std::span<const std::byte> memory) {
   return Place{.offset = entry->second, .bytes = bytes.size()};
 }
 
-Result<std::map<std::string, IrWriter::Place>> IrWriter::place_constants(const ov::Model& model) {
-  std::map<std::string, Place> places;
+Result<IrWriter::Places> IrWriter::place_constants(ov::Model& model) {
+  Places places;
+  ov::ParameterVector stand_ins;
   uint32_t unnamed = 0;
   uint32_t repeated = 0;
   for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
@@ -83,12 +113,14 @@ Result<std::map<std::string, IrWriter::Place>> IrWriter::place_constants(const o
       node->set_friendly_name(node->get_friendly_name() + ".again" + std::to_string(repeated++));
     }
     places[node->get_friendly_name()] = {placed->second, bytes.size()};
+    if (bytes.size() >= kLargeBytes) stand_ins.push_back(replace_by_input(*constant));
   }
+  model.add_parameters(stand_ins);
   return places;
 }
 
 Result<std::string> IrWriter::write(const std::shared_ptr<ov::Model>& model) {
-  const Result<std::map<std::string, Place>> places = place_constants(*model);
+  const Result<Places> places = place_constants(*model);
   if (!places) return Failure{places.error()};
   const Result<std::string> text = serialize(model);
   if (!text) return text;
@@ -98,12 +130,14 @@ Result<std::string> IrWriter::write(const std::shared_ptr<ov::Model>& model) {
     return fail(Code::kInternal, "serialize graph: OpenVINO wrote XML that cannot be read back");
   }
   for (pugi::xml_node layer : document.child("net").child("layers").children("layer")) {
-    if (std::string(layer.attribute("type").value()) != "Const") continue;
-    const auto place = places->find(layer.attribute("name").value());
+    const std::string name = layer.attribute("name").value();
+    const auto place = places->find(name);
+    const bool is_constant = std::string(layer.attribute("type").value()) == "Const";
+    if (place == places->end() && !is_constant) continue;
+    if (!is_constant) make_constant(layer, place->second.bytes);
     pugi::xml_node data = layer.child("data");
     if (place == places->end() || data.attribute("size").as_ullong() != place->second.bytes) {
-      return fail(Code::kInternal, std::string("serialize graph: constant ") +
-                                       layer.attribute("name").value() + " was changed");
+      return fail(Code::kInternal, "serialize graph: constant " + name + " was changed");
     }
     data.attribute("offset").set_value(place->second.offset);
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "bake/stored_weights.h"
 #include "bundle/bundle_writer.h"
 #include "ovenbird/result.hpp"
 
@@ -24,7 +25,11 @@ class IrWriter {
   /// From now on, a constant over just these bytes of memory lies at `offset` in the file.
   void place(std::span<const std::byte> memory, uint64_t offset);
 
-  /// The graph as IR text. Errors: kIo (the weights file), kInternal (OpenVINO refuses).
+  /// The same for all that is stored in the file, which is mapped as `file`.
+  void place(const StoredWeights& stored, std::span<const std::byte> file);
+
+  /// The graph as IR text. The graph is used up: its large constants are replaced on the way.
+  /// Errors: kIo (the weights file), kInternal (OpenVINO refuses).
   Result<std::string> write(const std::shared_ptr<ov::Model>& model);
 
  private:
@@ -32,7 +37,8 @@ class IrWriter {
     uint64_t offset;
     uint64_t bytes;
   };
-  Result<std::map<std::string, Place>> place_constants(const ov::Model& model);
+  using Places = std::map<std::string, Place>;  // friendly name of a layer -> its bytes
+  Result<Places> place_constants(ov::Model& model);
   Result<Place> append(std::span<const std::byte> bytes);
 
   BundleFile& weights_;
