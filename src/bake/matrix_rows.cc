@@ -9,7 +9,7 @@
 namespace ovenbird {
 namespace {
 
-constexpr uint64_t kRowsAtATime = 16;
+constexpr uint64_t kRowsAtATime = 8;
 
 /// Runs `work(first, last)` over [0, count) on all processors, each taking a few rows at a time:
 /// none waits long for one that other work has slowed down.

@@ -16,8 +16,9 @@
 namespace ovenbird {
 namespace {
 
-constexpr uint64_t kAlignment = 64;             // bytes; a cache line, and what OpenVINO asks for
-constexpr uint64_t kRowsAtOnceBytes = 4 << 20;  // f32 bytes of the rows that are converted together
+constexpr uint64_t kAlignment = 64;  // bytes; a cache line, and what OpenVINO asks for
+constexpr uint64_t kRowsAtOnceBytes = 16
+                                      << 20;  // f32 bytes of the rows that are converted together
 
 }  // namespace
 

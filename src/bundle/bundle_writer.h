@@ -33,11 +33,14 @@ class BundleFile {
  private:
   friend class BundleWriter;
   BundleFile(std::filesystem::path path, FileDescriptor file);
+  Status write(std::span<const std::byte> bytes);
 
   std::filesystem::path path_;
   FileDescriptor file_;
   std::vector<std::byte> buffer_;
   uint64_t bytes_ = 0;
+  uint64_t written_ = 0;  // of bytes_, what the system has
+  uint64_t begun_ = 0;    // ... and what the disk was told to begin with
   Sha256 hash_;
 };
 
