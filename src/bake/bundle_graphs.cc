@@ -2,6 +2,7 @@
 #include "bake/bundle_graphs.h"
 
 #include <cmath>
+#include <future>
 #include <openvino/core/model.hpp>
 #include <openvino/core/version.hpp>
 
@@ -48,6 +49,16 @@ Status write_rotary_table(const char* name, double (*function)(double), const Ro
   return ok();
 }
 
+Status write_graph(Target target, const PlacedGraph& placed, const GraphInfo& graph,
+                   BundleWriter& writer) {
+  const Result<std::string> text = ir_text(placed);
+  if (!text) return Failure{text.error()};
+  if (target == Target::kNpu && graph.is_static()) {
+    if (Status taken = check_for_npu(graph.file, *text); !taken) return taken;
+  }
+  return writer.add_whole(graph.file, *text);
+}
+
 }  // namespace
 
 Status write_rotary_tables(const RotaryTable& table, BundleFile& file, StoredWeights& stored) {
@@ -59,19 +70,21 @@ Status write_rotary_tables(const RotaryTable& table, BundleFile& file, StoredWei
 
 Status write_graphs(const GraphsJob& job, IrWriter& ir, BundleWriter& writer,
                     std::vector<GraphInfo>& graphs) {
+  std::future<Status> written;  // the graph before, while the next one is made
+  const auto finish = [&] { return written.valid() ? written.get() : ok(); };
   for (GraphInfo& graph : graphs) {
     const Result<std::shared_ptr<ov::Model>> model = job.make(shape_of(graph));
     if (!model) return Failure{model.error()};
     graph.inputs = ports_of((*model)->inputs());
     graph.outputs = ports_of((*model)->outputs());
-    const Result<std::string> text = ir.write(*model);
-    if (!text) return Failure{text.error()};
-    if (job.target == Target::kNpu && graph.is_static()) {
-      if (Status taken = check_for_npu(graph.file, *text); !taken) return taken;
-    }
-    if (Status added = writer.add_whole(graph.file, *text); !added) return added;
+    Result<PlacedGraph> placed = ir.place(*model);
+    if (!placed) return Failure{placed.error()};
+    if (Status done = finish(); !done) return done;
+    written = std::async(std::launch::async, [&, placed = std::move(*placed)] {
+      return write_graph(job.target, placed, graph, writer);
+    });
   }
-  return ok();
+  return finish();
 }
 
 std::string baked_by() {

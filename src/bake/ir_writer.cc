@@ -69,6 +69,31 @@ Result<std::string> serialize(const std::shared_ptr<ov::Model>& model) {
 
 }  // namespace
 
+Result<std::string> ir_text(const PlacedGraph& graph) {
+  const Result<std::string> text = serialize(graph.model);
+  if (!text) return text;
+
+  pugi::xml_document document;
+  if (!document.load_string(text->c_str())) {
+    return fail(Code::kInternal, "serialize graph: OpenVINO wrote XML that cannot be read back");
+  }
+  for (pugi::xml_node layer : document.child("net").child("layers").children("layer")) {
+    const std::string name = layer.attribute("name").value();
+    const auto place = graph.places.find(name);
+    const bool is_constant = std::string(layer.attribute("type").value()) == "Const";
+    if (place == graph.places.end() && !is_constant) continue;
+    if (!is_constant) make_constant(layer, place->second.bytes);
+    pugi::xml_node data = layer.child("data");
+    if (place == graph.places.end() || data.attribute("size").as_ullong() != place->second.bytes) {
+      return fail(Code::kInternal, "serialize graph: constant " + name + " was changed");
+    }
+    data.attribute("offset").set_value(place->second.offset);
+  }
+  std::ostringstream out;
+  document.save(out, "", pugi::format_raw);
+  return std::move(out).str();
+}
+
 void IrWriter::place(std::span<const std::byte> memory, uint64_t offset) {
   placed_[{memory.data(), memory.size()}] = offset;
 }
@@ -79,7 +104,7 @@ void IrWriter::place(const StoredWeights& stored, std::span<const std::byte> fil
   }
 }
 
-Result<IrWriter::Place> IrWriter::append(std::span<const std::byte> memory) {
+Result<ConstantPlace> IrWriter::append(std::span<const std::byte> memory) {
   const std::string bytes(reinterpret_cast<const char*>(memory.data()), memory.size());
   const auto [entry, is_new] = appended_.try_emplace(bytes, 0);
   if (is_new) {
@@ -87,22 +112,30 @@ Result<IrWriter::Place> IrWriter::append(std::span<const std::byte> memory) {
     entry->second = weights_.bytes();
     if (Status done = weights_.append(bytes); !done) return Failure{done.error()};
   }
-  return Place{.offset = entry->second, .bytes = bytes.size()};
+  return ConstantPlace{.offset = entry->second, .bytes = bytes.size()};
 }
 
-Result<IrWriter::Places> IrWriter::place_constants(ov::Model& model) {
-  Places places;
+Result<PlacedGraph> IrWriter::place(std::shared_ptr<ov::Model> model) {
+  ConstantPlaces places;
   ov::ParameterVector stand_ins;
   uint32_t unnamed = 0;
   uint32_t repeated = 0;
-  for (const std::shared_ptr<ov::Node>& node : model.get_ordered_ops()) {
+  uint32_t ordinal = 0;
+  for (const std::shared_ptr<ov::Node>& node : model->get_ordered_ops()) {
+    // OpenVINO's own names count all nodes of the process: the same bake would differ each time.
+    const bool is_named = node->get_friendly_name() != node->get_name();
+    if (!is_named) {
+      node->set_friendly_name(std::string("step.") + node->get_type_name() + "." +
+                              std::to_string(ordinal));
+    }
+    ++ordinal;
     const auto constant = ov::as_type_ptr<ov::op::v0::Constant>(node);
     if (!constant) continue;
     const std::span<const std::byte> bytes(static_cast<const std::byte*>(constant->get_data_ptr()),
                                            constant->get_byte_size());
     const auto placed = placed_.find({bytes.data(), bytes.size()});
     if (placed == placed_.end()) {
-      const Result<Place> place = append(bytes);
+      const Result<ConstantPlace> place = append(bytes);
       if (!place) return Failure{place.error()};
       node->set_friendly_name("constant." + std::to_string(unnamed++));
       places[node->get_friendly_name()] = *place;
@@ -115,35 +148,8 @@ Result<IrWriter::Places> IrWriter::place_constants(ov::Model& model) {
     places[node->get_friendly_name()] = {placed->second, bytes.size()};
     if (bytes.size() >= kLargeBytes) stand_ins.push_back(replace_by_input(*constant));
   }
-  model.add_parameters(stand_ins);
-  return places;
-}
-
-Result<std::string> IrWriter::write(const std::shared_ptr<ov::Model>& model) {
-  const Result<Places> places = place_constants(*model);
-  if (!places) return Failure{places.error()};
-  const Result<std::string> text = serialize(model);
-  if (!text) return text;
-
-  pugi::xml_document document;
-  if (!document.load_string(text->c_str())) {
-    return fail(Code::kInternal, "serialize graph: OpenVINO wrote XML that cannot be read back");
-  }
-  for (pugi::xml_node layer : document.child("net").child("layers").children("layer")) {
-    const std::string name = layer.attribute("name").value();
-    const auto place = places->find(name);
-    const bool is_constant = std::string(layer.attribute("type").value()) == "Const";
-    if (place == places->end() && !is_constant) continue;
-    if (!is_constant) make_constant(layer, place->second.bytes);
-    pugi::xml_node data = layer.child("data");
-    if (place == places->end() || data.attribute("size").as_ullong() != place->second.bytes) {
-      return fail(Code::kInternal, "serialize graph: constant " + name + " was changed");
-    }
-    data.attribute("offset").set_value(place->second.offset);
-  }
-  std::ostringstream out;
-  document.save(out, "", pugi::format_raw);
-  return std::move(out).str();
+  model->add_parameters(stand_ins);
+  return PlacedGraph{.model = std::move(model), .places = std::move(places)};
 }
 
 }  // namespace ovenbird

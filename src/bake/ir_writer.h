@@ -15,9 +15,26 @@
 
 namespace ovenbird {
 
-/// Writes the .xml of any number of graphs over one .bin. Constants whose numbers lie in the file
-/// already are known by where they lie in memory; others (axes, masks) are appended, equal ones
-/// once.
+/// Where the bytes of a graph's constants lie, by the names of their layers.
+struct ConstantPlace {
+  uint64_t offset;
+  uint64_t bytes;
+};
+using ConstantPlaces = std::map<std::string, ConstantPlace>;
+
+/// A graph whose constants have their places in the weights file.
+struct PlacedGraph {
+  std::shared_ptr<ov::Model> model;  // used up: inputs stand in for its large constants
+  ConstantPlaces places;
+};
+
+/// The graph as IR text. Safe on another thread than the one that makes other graphs.
+/// Errors: kInternal (OpenVINO refuses).
+Result<std::string> ir_text(const PlacedGraph& graph);
+
+/// Gives places to the constants of any number of graphs over one .bin. Constants whose numbers lie
+/// in the file already are known by where they lie in memory; others (axes, masks) are appended,
+/// equal ones once.
 class IrWriter {
  public:
   explicit IrWriter(BundleFile& weights) : weights_(weights) {}
@@ -28,18 +45,11 @@ class IrWriter {
   /// The same for all that is stored in the file, which is mapped as `file`.
   void place(const StoredWeights& stored, std::span<const std::byte> file);
 
-  /// The graph as IR text. The graph is used up: its large constants are replaced on the way.
-  /// Errors: kIo (the weights file), kInternal (OpenVINO refuses).
-  Result<std::string> write(const std::shared_ptr<ov::Model>& model);
+  /// Errors: kIo (the weights file).
+  Result<PlacedGraph> place(std::shared_ptr<ov::Model> model);
 
  private:
-  struct Place {
-    uint64_t offset;
-    uint64_t bytes;
-  };
-  using Places = std::map<std::string, Place>;  // friendly name of a layer -> its bytes
-  Result<Places> place_constants(ov::Model& model);
-  Result<Place> append(std::span<const std::byte> bytes);
+  Result<ConstantPlace> append(std::span<const std::byte> bytes);
 
   BundleFile& weights_;
   std::map<std::pair<const void*, size_t>, uint64_t> placed_;  // (memory, bytes) -> offset

@@ -215,6 +215,23 @@ TEST_CASE("every constant of every graph lies in the one weights file, where the
   }
 }
 
+TEST_CASE("the same bake gives the same bytes, whatever the process has made before") {
+  const TemporaryDirectory temp;
+  const auto source = golden("llama_gqa");
+  const Bundle first = bake_or_fail({.checkpoint = *source,
+                                     .options = options_for(WeightChoice::kInt4),
+                                     .target = temp.path() / "first"});
+  bake_or_fail({.checkpoint = *source,
+                .options = options_for(WeightChoice::kInt4),
+                .target = temp.path() / "second"});
+  REQUIRE(first.manifest().files.size() > 10);
+  for (const FileInfo& file : first.manifest().files) {
+    CAPTURE(file.name);
+    CHECK(content_of(temp.path() / "first" / file.name) ==
+          content_of(temp.path() / "second" / file.name));
+  }
+}
+
 TEST_CASE("config.json says that there is no cache") {
   const TemporaryDirectory temp;
   const auto source = golden("qwen2");
