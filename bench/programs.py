@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,31 @@ class Finished:
     out: str
     err: str
     seconds: float
-    rss_mib: float
+    rss_mib: float  # at most, mapped files among it
+    cpu_seconds: float
+    anonymous_mib: float  # at most, seen every 20 ms: what the system cannot take back
+
+
+class AnonymousMemory(threading.Thread):
+    """Watches a process until it ends."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.status = Path(f"/proc/{pid}/status")
+        self.most_kib = 0
+        self.start()
+
+    def run(self):
+        try:
+            while found := re.search(r"RssAnon:\s+(\d+)", self.status.read_text()):
+                self.most_kib = max(self.most_kib, int(found[1]))
+                time.sleep(0.02)
+        except OSError:
+            pass  # it has ended
+
+    def most_mib(self):
+        self.join()
+        return self.most_kib / 1024
 
 
 def run(command, env=None):
@@ -49,12 +74,14 @@ def run(command, env=None):
         begin = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                    env=env)
+        anonymous = AnonymousMemory(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        said = Finished(out.read(), err.read(), seconds, usage.ru_maxrss / 1024)
+        said = Finished(out.read(), err.read(), seconds, usage.ru_maxrss / 1024,
+                        usage.ru_utime + usage.ru_stime, anonymous.most_mib())
     if process.returncode != 0:
         last = (said.err.strip() or said.out.strip())[-400:]
         raise RuntimeError(f"{shlex.join(command)[:200]} ended with {process.returncode}: {last}")
