@@ -2,7 +2,7 @@
 # One of NNCF's ways to INT4 weights, and what its model then says of texts, asked by
 # quantizers.py. A process of its own, so that its time and memory are its own.
 #
-#     nncf_child.py compress EXPORT OUT --method M --group-size N --text FILE --windows N
+#     nncf_child.py compress EXPORT OUT --flags JSON --group-size N --text FILE --windows N
 #     nncf_child.py score EXPORT --ids FILE                            prints perplexities
 #
 # EXPORT is a directory of optimum-intel's; FILE behind --ids holds a JSON list of lists of tokens.
@@ -15,11 +15,6 @@ import numpy as np
 import openvino as ov
 
 WINDOW = 256  # tokens; bake --calibrate's own windows, see apps/calibration_text.cc
-METHODS = {
-    "data-free": {},
-    "awq+scales": {"awq": True, "scale_estimation": True},
-    "gptq": {"gptq": True},
-}
 
 
 def inputs_of(ids):
@@ -44,7 +39,7 @@ def compress(asked):
     import nncf
 
     model = ov.Core().read_model(asked.export / "openvino_model.xml")
-    flags = dict(METHODS[asked.method])
+    flags = json.loads(asked.flags)
     if flags:
         windows = windows_of(asked.text, asked.windows, asked.export)
         flags |= {"dataset": nncf.Dataset(windows, inputs_of), "subset_size": len(windows)}
@@ -75,7 +70,7 @@ def main():
     one = commands.add_parser("compress")
     one.add_argument("export", type=Path)
     one.add_argument("out", type=Path)
-    one.add_argument("--method", choices=METHODS, required=True)
+    one.add_argument("--flags", required=True, help="of nncf.compress_weights")
     one.add_argument("--group-size", type=int, required=True)
     one.add_argument("--text", type=Path, required=True)
     one.add_argument("--windows", type=int, required=True)

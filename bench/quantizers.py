@@ -13,11 +13,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nncf_child import METHODS
 from programs import last_json, run
 
 HERE = Path(__file__).resolve().parent
 WEIGHTS = "openvino_model.bin"  # in a bundle as in an export
+METHODS = {  # of NNCF
+    "data-free": {},
+    "AWQ and scale estimation": {"awq": True, "scale_estimation": True},
+    "GPTQ": {"gptq": True},
+}
 
 
 class Ovenbird:
@@ -54,11 +58,12 @@ def measure_ovenbird(asked, ovenbird, group):
 
 
 def measure_nncf(asked, export, group, scratch):
-    for method in METHODS:
-        out = scratch / f"nncf{group}{method}"
+    for method, flags in METHODS.items():
+        out = scratch / f"nncf{group}{method[:4]}"
         child = [asked.peers_python, str(HERE / "nncf_child.py")]
-        done = run([*child, "compress", str(export), str(out), "--method", method, "--group-size",
-                    str(group), "--text", asked.calibrate, "--windows", str(asked.windows)])
+        done = run([*child, "compress", str(export), str(out), "--flags", json.dumps(flags),
+                    "--group-size", str(group), "--text", asked.calibrate, "--windows",
+                    str(asked.windows)])
         scored = last_json(run([*child, "score", str(out), "--ids",
                                 str(scratch / "ids.json")]).out)
         row(f"{group} | NNCF, {method}", scored["perplexities"],
@@ -81,7 +86,7 @@ def arguments():
     parser.add_argument("--score", nargs="+", required=True)
     parser.add_argument("--peers-python", required=True)
     parser.add_argument("--ovenbird", default="build/release/bin/ovenbird")
-    parser.add_argument("--groups", default="-1,64,192")
+    parser.add_argument("--groups", default="-1,64")
     parser.add_argument("--only", choices=("ovenbird", "nncf"))
     parser.add_argument("--windows", type=int, default=128, help="for NNCF; Ovenbird's are 128")
     return parser.parse_args()
@@ -93,12 +98,13 @@ def main():
         scratch = Path(folder)
         ovenbird = Ovenbird(asked, scratch)
         exact, done = ovenbird.bake("f32", ["--weights", "f32", "--cache", "f32"])
-        ids = [ovenbird.score(exact, text)["ids"] for text in asked.score]
-        (scratch / "ids.json").write_text(json.dumps(ids))
+        told = [ovenbird.score(exact, text) for text in asked.score]
+        (scratch / "ids.json").write_text(json.dumps([score["ids"] for score in told]))
         heads = ["group", "way", *(Path(text).name for text in asked.score), "weights file, MB",
                  "s", "processor, s", "anonymous, MiB", "peak, MiB"]
         print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
-        row("| f32", ovenbird.perplexities(exact), (exact / WEIGHTS).stat().st_size, done)
+        row("| f32", [score["perplexity"] for score in told], (exact / WEIGHTS).stat().st_size,
+            done)
         export = export_f32(asked, scratch)
         for group in map(int, asked.groups.split(",")):
             if asked.only != "nncf":
