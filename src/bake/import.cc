@@ -8,6 +8,7 @@
 #include "bake/bundle_graphs.h"
 #include "bake/import_graph.h"
 #include "bake/import_weights.h"
+#include "bake/npu_check.h"
 #include "bake/planned_graphs.h"
 #include "base/limits.h"
 #include "base/message_text.h"
@@ -17,6 +18,7 @@ namespace ovenbird {
 namespace {
 
 struct Checked {
+  IrGraph graph;
   ImportedModel model;
   ExportFacts facts;
 };
@@ -24,7 +26,7 @@ struct Checked {
 Result<Checked> read_checked(const OpenvinoExport& source) {
   const std::span<const std::byte> bytes = source.graph.bytes();
   const std::string_view xml(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const Result<IrGraph> graph = read_ir_graph(xml);
+  Result<IrGraph> graph = read_ir_graph(xml);
   if (!graph) return Failure{graph.error()};
   const Result<CacheForm> form = check_exported_graph(*graph, source.weights.bytes().size());
   if (!form) return Failure{form.error()};
@@ -35,7 +37,8 @@ Result<Checked> read_checked(const OpenvinoExport& source) {
   if (Status checked = check_imported_model(*model, facts->context); !checked) {
     return Failure{checked.error()};
   }
-  return Checked{.model = *std::move(model), .facts = *std::move(facts)};
+  return Checked{
+      .graph = *std::move(graph), .model = *std::move(model), .facts = *std::move(facts)};
 }
 
 std::string description_of(const Checked& checked, const std::vector<WeightsInfo>& weights) {
@@ -135,6 +138,10 @@ Result<Manifest> check_and_write(const ImportJob& job) {
   if (!checked) {
     return fail(checked.error().code,
                 one_line("bake openvino_model.xml: " + checked.error().message));
+  }
+  if (job.for_target == Target::kNpu) {
+    const Status taken = check_weights_for_npu("openvino_model.xml", checked->graph);
+    if (!taken) return Failure{taken.error()};
   }
   return write_bundle(job, *checked);
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "npu/ir_graph.h"
 #include "ovenbird/result.hpp"
 
 namespace ovenbird {
@@ -12,5 +13,9 @@ namespace ovenbird {
 /// IR, `file` its name. Errors: kInvalidArgument, naming graph, platform, reason and the flag that
 /// helps; kInternal (the IR cannot be read).
 Status check_for_npu(const std::string& file, std::string_view xml);
+
+/// The same, of a graph that static ones will be made of: its weights only. Errors:
+/// kInvalidArgument.
+Status check_weights_for_npu(const std::string& file, const IrGraph& graph);
 
 }  // namespace ovenbird

@@ -248,8 +248,11 @@ Why eight_bit_layers(const Facts& facts, size_t index) {
 }
 
 struct Rule {
+  bool on_weights;
   bool on_3720, on_4000, on_5010;
   Why (*why)(const Facts& facts, size_t layer);
+
+  bool is_in(NpuRules rules) const { return rules == NpuRules::kAll || on_weights; }
 
   bool holds_on(NpuPlatform platform) const {
     switch (platform) {
@@ -266,20 +269,22 @@ struct Rule {
 
 constexpr bool kRefuses = true;
 constexpr bool kTakes = false;
+constexpr bool kOnGraphs = false;
+constexpr bool kOnWeights = true;
 
 constexpr Rule kRules[] = {
-    // 3720    4000      5010
-    {kRefuses, kRefuses, kRefuses, open_dimension},
-    {kRefuses, kRefuses, kRefuses, too_many_dimensions},
-    {kRefuses, kRefuses, kRefuses, keeps_state},
-    {kRefuses, kRefuses, kRefuses, branches},
-    {kRefuses, kRefuses, kRefuses, shape_from_data},
-    {kRefuses, kRefuses, kRefuses, unknown_operation},
-    {kRefuses, kRefuses, kRefuses, zero_points},
-    {kRefuses, kRefuses, kRefuses, other_groups},
-    {kRefuses, kTakes, kTakes, nf4},
-    {kTakes, kRefuses, kRefuses, nf4_in_groups},   // on 3720 the rule above says it
-    {kTakes, kRefuses, kTakes, eight_bit_layers},  // seen on Lunar Lake only
+    //          3720      4000      5010
+    {kOnGraphs, kRefuses, kRefuses, kRefuses, open_dimension},
+    {kOnGraphs, kRefuses, kRefuses, kRefuses, too_many_dimensions},
+    {kOnGraphs, kRefuses, kRefuses, kRefuses, keeps_state},
+    {kOnGraphs, kRefuses, kRefuses, kRefuses, branches},
+    {kOnGraphs, kRefuses, kRefuses, kRefuses, shape_from_data},
+    {kOnGraphs, kRefuses, kRefuses, kRefuses, unknown_operation},
+    {kOnWeights, kRefuses, kRefuses, kRefuses, zero_points},
+    {kOnWeights, kRefuses, kRefuses, kRefuses, other_groups},
+    {kOnWeights, kRefuses, kTakes, kTakes, nf4},
+    {kOnWeights, kTakes, kRefuses, kRefuses, nf4_in_groups},   // on 3720 the rule above says it
+    {kOnWeights, kTakes, kRefuses, kTakes, eight_bit_layers},  // seen on Lunar Lake only
 };
 
 }  // namespace
@@ -300,7 +305,7 @@ std::string processors_of(NpuPlatform platform) {
   return processors_of_platform(name_of(platform));
 }
 
-std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform) {
+std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform, NpuRules rules) {
   const Facts facts = facts_of(graph);
   std::vector<NpuRefusal> refusals;
   std::vector<size_t> layers;            // for each refusal: how many layers it holds for
@@ -308,7 +313,7 @@ std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform)
   for (size_t layer = 0; layer < graph.layers.size(); ++layer) {
     if (facts.is_constant[layer]) continue;
     for (const Rule& rule : kRules) {
-      if (!rule.holds_on(platform)) continue;
+      if (!rule.is_in(rules) || !rule.holds_on(platform)) continue;
       const Why why = rule.why(facts, layer);
       if (why.empty()) continue;
       const auto [place, is_new] = places.try_emplace(why, refusals.size());

@@ -26,8 +26,12 @@ struct NpuRefusal {
   std::string why;    // what it is, and what an NPU takes instead; one line
 };
 
+enum class NpuRules { kAll, kOnWeights };
+
 /// Every reason, in the graph's order; a reason that holds for many layers is given once, with the
 /// first layer's name and how many there are. Empty: nothing is known that speaks against it.
-std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform);
+/// The rules on weights alone hold for a model that is not yet of static shape, too.
+std::vector<NpuRefusal> npu_refusals(const IrGraph& graph, NpuPlatform platform,
+                                     NpuRules rules = NpuRules::kAll);
 
 }  // namespace ovenbird

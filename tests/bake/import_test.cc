@@ -300,6 +300,22 @@ TEST_CASE("directories that are something else are said to be") {
   CHECK_FALSE(fs::exists(target));
 }
 
+TEST_CASE("what an NPU would refuse is refused before any weights are copied") {
+  const auto source =
+      open_openvino_export(fs::path(OVENBIRD_TEST_DATA "/openvino/qwen3_int4_asym"));
+  REQUIRE(source);
+  const TemporaryDirectory output;
+  bool copied = false;
+  const Result<Manifest> made = bake_export({.source = *source,
+                                             .target = output.path() / "bundle",
+                                             .progress = [&](uint64_t) { return copied = true; }});
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code == Code::kInvalidArgument);
+  CHECK(made.error().message.starts_with("bake: openvino_model.xml: an NPU"));
+  CHECK_FALSE(copied);
+  CHECK(fs::is_empty(output.path()));
+}
+
 TEST_CASE("a bake that is interrupted leaves nothing") {
   const Result<OpenvinoExport> source = open_openvino_export(fs::path(kGood));
   REQUIRE(source);

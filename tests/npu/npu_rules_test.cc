@@ -95,6 +95,22 @@ TEST_CASE("8-bit layers are refused on 4000; one 8-bit matmul is a head") {
   }
 }
 
+TEST_CASE("weights are judged alone in a graph that is not static yet") {
+  GraphBuilder builder;
+  builder.add("ShapeOf", "i64", {2}, {builder.add("Parameter", "f32", {-1, -1})});
+  builder.add_matmul({});
+  for (const NpuPlatform platform : kNpuPlatforms) {
+    CHECK(npu_refusals(builder.graph, platform, NpuRules::kOnWeights).empty());
+    CHECK_FALSE(npu_refusals(builder.graph, platform).empty());
+  }
+  builder.add_matmul({.group = 32});
+  for (const NpuPlatform platform : kNpuPlatforms) {
+    const auto refusals = npu_refusals(builder.graph, platform, NpuRules::kOnWeights);
+    REQUIRE(refusals.size() == 1);
+    CHECK(refusals[0].why.find("groups of 32") != std::string::npos);
+  }
+}
+
 TEST_CASE("weights that are not quantized are taken") {
   check_taken(matmul_graph({.type = "f16"}));
   check_taken(matmul_graph({.type = "f32"}));
