@@ -18,6 +18,7 @@ READERS = {
                                     "checkpoint/weight_names.cc", "checkpoint/family.cc"],
     "checkpoint_config_fuzz": ["checkpoint/hugging_face_*.cc", "checkpoint/special_tokens.cc",
                                "checkpoint/family.cc", "checkpoint/openvino_export.cc"],
+    "checkpoint_index_fuzz": ["checkpoint/shard_index.cc"],
     "checkpoint_gguf_fuzz": ["checkpoint/gguf_*.cc", "checkpoint/weight_names.cc",
                              "checkpoint/family.cc", "text/tokenizer_gguf.cc",
                              "text/pre_tokenizer_names.cc"],
@@ -68,6 +69,10 @@ def checkpoint_seeds(folder: pathlib.Path) -> None:
         write(folder, "checkpoint_safetensors_fuzz", case.name,
               struct.pack("<I", weight_bytes) + config.read_bytes() + b"\0"
               + struct.pack("<Q", len(header)) + header)
+    for index in GOLDEN.glob("*/model.safetensors.index.json"):
+        tensors = list(json.loads(index.read_text())["weight_map"])
+        write(folder, "checkpoint_index_fuzz", index.parent.name,
+              index.read_bytes() + b"\0" + json.dumps(tensors).encode())
     for config in EXPORTS.glob("*/config.json"):
         write(folder, "checkpoint_config_fuzz", config.parent.name, config.read_bytes())
 
