@@ -18,11 +18,9 @@ using Grams = std::map<std::string, std::vector<float>>;  // by the name of the 
 
 void add_grams(ov::InferRequest& request, Grams& grams) {
   for (const ov::Output<const ov::Node>& output : request.get_compiled_model().outputs()) {
-    const std::string name = output.get_any_name();
-    if (name == "decoded") continue;
     const ov::Tensor tensor = request.get_tensor(output);
     const auto numbers = std::span(tensor.data<const float>(), tensor.get_size());
-    std::vector<float>& sum = grams[name];
+    std::vector<float>& sum = grams[output.get_any_name()];
     sum.resize(numbers.size());
     std::transform(sum.begin(), sum.end(), numbers.begin(), sum.begin(), std::plus<>());
   }

@@ -124,20 +124,43 @@ inline Rounded round_to_nf4(const Lanes& number) {
   return rounded;
 }
 
-OVENBIRD_WIDEST void try_grids(const GroupView& group, const Grids& grids, Trial& trial) {
-  trial.losses = Lanes{};
-  for (uint64_t k = 0; k < group.weights.size(); ++k) {
-    const float* follow = group.follow + k * group.stride;
-    Lanes shift{};
-    for (uint64_t i = 0; i < k; ++i) shift += follow[i] * trial.errors[i];
-    const Lanes target = group.targets[k] - shift;
-    const Lanes number = target * grids.inverse;
-    const Rounded rounding = grids.is_nf4 ? round_to_nf4(number) : round_to_whole(number, grids);
-    const Lanes rounded = rounding.numbers * grids.scale;
-    trial.values[k] = rounding.values;
-    trial.errors[k] = rounded - group.weights[k];
-    trial.losses += group.costs[k] * (rounded - target) * (rounded - target);
+/// Rounds weight k of the group, whose target the errors before it move by `shift`.
+inline void try_weight(const GroupView& group, const Grids& grids, uint64_t k, const Lanes& shift,
+                       Trial& trial) {
+  const Lanes target = group.targets[k] - shift;
+  const Lanes number = target * grids.inverse;
+  const Rounded rounding = grids.is_nf4 ? round_to_nf4(number) : round_to_whole(number, grids);
+  const Lanes rounded = rounding.numbers * grids.scale;
+  trial.values[k] = rounding.values;
+  trial.errors[k] = rounded - group.weights[k];
+  trial.losses += group.costs[k] * (rounded - target) * (rounded - target);
+}
+
+/// Weights side by side share the reading of errors before them, and their sums do not wait for one
+/// another.
+template <uint64_t kTile>
+inline void try_tile(const GroupView& group, const Grids& grids, uint64_t first, Trial& trial) {
+  const float* follow = group.follow + first * group.stride;
+  Lanes shifts[kTile] = {};
+  for (uint64_t i = 0; i < first; ++i) {
+    const Lanes error = trial.errors[i];
+    for (uint64_t t = 0; t < kTile; ++t) shifts[t] += follow[t * group.stride + i] * error;
   }
+  for (uint64_t t = 0; t < kTile; ++t) {
+    for (uint64_t i = first; i < first + t; ++i) {
+      shifts[t] += follow[t * group.stride + i] * trial.errors[i];
+    }
+    try_weight(group, grids, first + t, shifts[t], trial);
+  }
+}
+
+OVENBIRD_WIDEST void try_grids(const GroupView& group, const Grids& grids, Trial& trial) {
+  constexpr uint64_t kTile = 4;
+  const uint64_t count = group.weights.size();
+  trial.losses = Lanes{};
+  uint64_t first = 0;
+  for (; first + kTile <= count; first += kTile) try_tile<kTile>(group, grids, first, trial);
+  for (; first < count; ++first) try_tile<1>(group, grids, first, trial);
 }
 
 OVENBIRD_WIDEST float dot(const float* left, const float* right, size_t count) {

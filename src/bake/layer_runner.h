@@ -21,7 +21,7 @@ struct LayerView {
   std::span<const std::byte> bytes;
 };
 
-enum class LayerOutputs { kDecoded, kGrams };  // kGrams: beside what is decoded
+enum class LayerOutputs { kDecoded, kGrams };
 
 /// Holds the hidden states of all windows, between two layers. Computes on OpenVINO's CPU in f32.
 class LayerRunner {

@@ -50,11 +50,12 @@ std::shared_ptr<ov::Model> build_step_graph(const GraphSource& source, const Ste
 /// Builds one decoder layer over W rows and no past, of any positions; `source` needs to hold no
 /// other layer's weights and no rotary tables. Inputs: the first three of a step graph, and
 ///   hidden    f32 [1, W, hidden]
-/// Outputs: first
+/// Outputs:
 ///   decoded   f32 [1, W, hidden]
-/// and, `with_grams`, for each matrix or group of matrices, under its name ("layers.0.qkv"),
+/// or, where it `asks_for_grams`, for each matrix or group of matrices, under its name
+/// ("layers.0.qkv"),
 ///             f32 [1, columns, columns], X^T X of the rows X that it is multiplied by.
 std::shared_ptr<ov::Model> build_layer_graph(const GraphSource& source, uint32_t layer,
-                                             uint32_t width, bool with_grams);
+                                             uint32_t width, bool asks_for_grams);
 
 }  // namespace ovenbird
