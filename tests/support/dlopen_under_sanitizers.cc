@@ -1,4 +1,4 @@
-// AddressSanitizer ends a program that calls dlopen with RTLD_DEEPBIND, as OpenVINO's TBB does for
+// Sanitizers end a program that calls dlopen with RTLD_DEEPBIND, as OpenVINO's TBB does for
 // libtbbbind. In a sanitized test program this takes the place of dlopen and leaves the flag out.
 #include <dlfcn.h>
 
