@@ -21,7 +21,7 @@ int32_t round_to(float value, int32_t lowest, int32_t highest) {
   return std::clamp(static_cast<int32_t>(std::lrintf(value)), lowest, highest);
 }
 
-// The search for a scale is nearly all of a bake's work: loops over lanes, so that they become
+// The search for a scale is most of a bake's arithmetic: loops over lanes, so that they become
 // vector code, for the processor that is there. Products and sums are not fused
 // (-ffp-contract=off), so all clones find the same scales.
 #ifdef __SANITIZE_THREAD__  // it crashes in what chooses the clone, which runs before its own start
@@ -121,7 +121,7 @@ inline float sum_of(float (&lanes)[kLanes]) {
   return lanes[0];
 }
 
-/// Most of the time goes here.
+/// Most of the search's time goes here.
 inline float rounding_loss(const float* group, size_t count, float factor) {
   float lanes[kLanes] = {};
   const size_t whole = count / kLanes * kLanes;
