@@ -10,7 +10,6 @@
 #include "checkpoint/hugging_face_config.h"
 #include "checkpoint/openvino_export.h"
 #include "heap_bound.h"
-#include "json_mutator.h"
 #include "read_weights.h"
 
 namespace ovenbird {
@@ -32,11 +31,6 @@ void check(const ConfigJson& json) {
 
 }  // namespace
 }  // namespace ovenbird
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
-                                          unsigned seed) {
-  return ovenbird::mutate_documents(data, size, size_max, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;

@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "heap_bound.h"
-#include "json_mutator.h"
 
 namespace ovenbird {
 namespace {
@@ -46,11 +45,6 @@ void check(const ShardIndex& index, const std::vector<StoredTensor>& tensors) {
 
 }  // namespace
 }  // namespace ovenbird
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
-                                          unsigned seed) {
-  return ovenbird::mutate_documents(data, size, size_max, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;

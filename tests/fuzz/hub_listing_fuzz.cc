@@ -12,7 +12,6 @@
 #include "hub/file_choice.h"
 #include "hub/hub_listing.h"
 #include "hub/model_name.h"
-#include "json_mutator.h"
 
 namespace {
 
@@ -23,11 +22,6 @@ void check_inside(std::string_view path) {
 }
 
 }  // namespace
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
-                                          unsigned seed) {
-  return ovenbird::mutate_documents(data, size, size_max, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;

@@ -4,13 +4,7 @@
 #include <string_view>
 
 #include "heap_bound.h"
-#include "json_mutator.h"
 #include "text/tokenizer.h"
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
-                                          unsigned seed) {
-  return ovenbird::mutate_documents(data, size, size_max, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ovenbird;
