@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "bake/nf4.h"
+#include "bake/vector_code.h"
 #include "base/check.h"
 
 namespace ovenbird {
@@ -17,14 +18,8 @@ constexpr double kDamping = 0.01;  // of the mean diagonal, as Frantar et al. ha
 constexpr size_t kLanes = 16;      // scales that are tried side by side
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
 
-// The widest vectors that the processor has. Sanitizers start too late for the choice between them.
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define OVENBIRD_WIDEST \
-  __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define OVENBIRD_WIDEST
-#endif
+// By processors, which have fused products and sums beside the width.
+#define OVENBIRD_WIDEST OVENBIRD_CLONES("arch=skylake-avx512", "arch=haswell")
 
 /// The grids that a group may be rounded to: weight = (value - zero) * scale.
 struct Grids {
@@ -104,8 +99,7 @@ struct Rounded {
 };
 
 inline Rounded round_to_whole(const Lanes& exact, const Grids& grids) {
-  constexpr float kRounder = 0x1.8p23f;  // added and taken off, it leaves the nearest whole number
-  constexpr float kFar = 99.0f;          // beyond every grid
+  constexpr float kFar = 99.0f;  // beyond every grid
   Lanes number = exact < -kFar ? Lanes{} - kFar : exact;
   number = number > kFar ? Lanes{} + kFar : number;
   Lanes value = ((number + kRounder) - kRounder) + grids.zero;

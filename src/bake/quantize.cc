@@ -2,13 +2,13 @@
 #include "bake/quantize.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "bake/nf4.h"
+#include "bake/vector_code.h"
 #include "base/check.h"
 #include "base/float16.h"
 
@@ -23,18 +23,12 @@ int32_t round_to(float value, int32_t lowest, int32_t highest) {
 
 // The search for a scale is most of a bake's arithmetic: loops over lanes, so that they become
 // vector code, for the processor that is there. Products and sums are not fused
-// (-ffp-contract=off), so all clones find the same scales.
-#ifdef __SANITIZE_THREAD__  // it crashes in what chooses the clone, which runs before its own start
-#define OVENBIRD_WIDEST
-#else
-#define OVENBIRD_WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
+// (-ffp-contract=off), so all clones find the same scales. Clones for processors ("arch=haswell")
+// instead of features make a bake's processor time half as long again.
+#define OVENBIRD_WIDEST OVENBIRD_CLONES("avx512f", "avx2")
 constexpr size_t kLanes = 16;
 
-// Of a number near 3 * 2^22 the lowest bits of the mantissa count whole numbers: the addition of a
-// number below 2^22 rounds it, ties to the even one.
-constexpr float kRounder = 0x1.8p23f;
-
+/// The nearest whole number, of a number below 2^22.
 inline float rounded(float value) { return (value + kRounder) - kRounder; }
 
 /// The whole number in [lowest, highest] nearest to `value`, ties to the even one. Numbers beyond
@@ -113,6 +107,8 @@ inline float loss_of(float value, float number) {
   return std::fabs(value) * (error * error);
 }
 
+inline float rounding_loss_of(float value) { return loss_of(value, rounded(value)); }
+
 /// The lanes' sum, by halves: vector code, where one after another would wait for each addition.
 inline float sum_of(float (&lanes)[kLanes]) {
   for (size_t half = kLanes / 2; half > 0; half /= 2) {
@@ -127,15 +123,11 @@ inline float rounding_loss(const float* group, size_t count, float factor) {
   const size_t whole = count / kLanes * kLanes;
   for (size_t first = 0; first < whole; first += kLanes) {
     for (size_t lane = 0; lane < kLanes; ++lane) {
-      const float value = group[first + lane] * factor;
-      lanes[lane] += loss_of(value, rounded(value));
+      lanes[lane] += rounding_loss_of(group[first + lane] * factor);
     }
   }
   float loss = sum_of(lanes);
-  for (size_t i = whole; i < count; ++i) {
-    const float value = group[i] * factor;
-    loss += loss_of(value, rounded(value));
-  }
+  for (size_t i = whole; i < count; ++i) loss += rounding_loss_of(group[i] * factor);
   return loss;
 }
 
@@ -155,7 +147,7 @@ OVENBIRD_WIDEST uint32_t large_ones(const float* weights, size_t count, float le
 OVENBIRD_WIDEST void add_cut_losses(float weight, Candidates& candidates) {
   for (size_t end = 0; end < kCuttingCount; ++end) {
     const float value = weight * candidates.factors[end];
-    const float loss = loss_of(value, rounded(value));
+    const float loss = rounding_loss_of(value);
     candidates.cut_losses[end] += loss_of(value, nearest_whole(value, -8, 7)) - loss;
     candidates.inverted_cut_losses[end] += loss_of(value, nearest_whole(value, -7, 8)) - loss;
   }
@@ -184,8 +176,8 @@ float best_of(const Candidates& candidates) {
     least = loss;
     best = scale;
   };
+  const auto& [scales, factors, losses, cut_losses, inverted_cut_losses] = candidates;
   for (size_t end = 0; end < kEndCount; ++end) {
-    const auto& [scales, factors, losses, cut_losses, inverted_cut_losses] = candidates;
     consider(scales[end], losses[end] + cut_losses[end]);
     if (end < kCuttingCount) consider(-scales[end], losses[end] + inverted_cut_losses[end]);
   }
