@@ -5,7 +5,6 @@
 #include <numeric>
 #include <openvino/runtime/properties.hpp>
 
-#include "bake/step_graph.h"
 #include "base/check.h"
 
 namespace ovenbird {
@@ -38,7 +37,7 @@ Status LayerRunner::run(const LayerView& weights, uint32_t layer, LayerOutputs o
                         const BakeProgress& go_on, const See& see) {
   const GraphSource source{.config = config_, .stored = weights.stored, .weights = weights.bytes};
   ov::CompiledModel compiled = core_.compile_model(
-      build_layer_graph(source, layer, width_, outputs == LayerOutputs::kGrams), "CPU",
+      build_layer_graph(source, layer, width_, outputs), "CPU",
       {ov::hint::inference_precision(ov::element::f32), ov::hint::enable_cpu_pinning(false),
        ov::hint::dynamic_quantization_group_size(0)});
   ov::InferRequest request = compiled.create_infer_request();

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bake/step_graph.h"
 #include "bake/stored_weights.h"
 #include "bake/weights_writer.h"
 #include "checkpoint/checkpoint.h"
@@ -20,8 +21,6 @@ struct LayerView {
   const StoredWeights& stored;
   std::span<const std::byte> bytes;
 };
-
-enum class LayerOutputs { kDecoded, kGrams };
 
 /// Holds the hidden states of all windows, between two layers. Computes on OpenVINO's CPU in f32.
 class LayerRunner {

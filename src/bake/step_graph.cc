@@ -43,7 +43,7 @@ class StepGraphBuilder : StepOps {
     return std::make_shared<ov::Model>(results_, parameters_, "step_graph");
   }
 
-  std::shared_ptr<ov::Model> build_layer(uint32_t layer, bool asks_for_grams) {
+  std::shared_ptr<ov::Model> build_layer(uint32_t layer, LayerOutputs outputs) {
     make_inputs();
     make_masks();
     make_rotations();
@@ -51,9 +51,12 @@ class StepGraphBuilder : StepOps {
         add_parameter("hidden", ov::element::f32, {1, width_dimension(), config_.hidden});
     const Value decoded = decode(layer, hidden);
     results_.clear();  // new keys and values: nobody asks for them
-    if (!asks_for_grams) add_result(decoded, "decoded");
-    for (const auto& [name, rows] : multiplied_) {
-      if (asks_for_grams) add_result(make<op::MatMul>(rows, rows, true, false), name);
+    if (outputs == LayerOutputs::kDecoded) {
+      add_result(decoded, "decoded");
+    } else {
+      for (const auto& [name, rows] : multiplied_) {
+        add_result(make<op::MatMul>(rows, rows, true, false), name);
+      }
     }
     return std::make_shared<ov::Model>(results_, parameters_, "layer");
   }
@@ -223,9 +226,9 @@ std::shared_ptr<ov::Model> build_step_graph(const GraphSource& source, const Ste
 }
 
 std::shared_ptr<ov::Model> build_layer_graph(const GraphSource& source, uint32_t layer,
-                                             uint32_t width, bool asks_for_grams) {
+                                             uint32_t width, LayerOutputs outputs) {
   const StepShape shape{.width = width};
-  return StepGraphBuilder(source, shape).build_layer(layer, asks_for_grams);
+  return StepGraphBuilder(source, shape).build_layer(layer, outputs);
 }
 
 }  // namespace ovenbird

@@ -47,15 +47,16 @@ struct GraphSource {
 /// Constants that are weights carry their blob's name and point into `source.weights`.
 std::shared_ptr<ov::Model> build_step_graph(const GraphSource& source, const StepShape& shape);
 
+enum class LayerOutputs { kDecoded, kGrams };
+
 /// Builds one decoder layer over W rows and no past, of any positions; `source` needs to hold no
 /// other layer's weights and no rotary tables. Inputs: the first three of a step graph, and
 ///   hidden    f32 [1, W, hidden]
-/// Outputs:
+/// Outputs: kDecoded,
 ///   decoded   f32 [1, W, hidden]
-/// or, where it `asks_for_grams`, for each matrix or group of matrices, under its name
-/// ("layers.0.qkv"),
+/// or kGrams, for each matrix or group of matrices, under its name ("layers.0.qkv"),
 ///             f32 [1, columns, columns], X^T X of the rows X that it is multiplied by.
 std::shared_ptr<ov::Model> build_layer_graph(const GraphSource& source, uint32_t layer,
-                                             uint32_t width, bool asks_for_grams);
+                                             uint32_t width, LayerOutputs outputs);
 
 }  // namespace ovenbird
