@@ -121,6 +121,11 @@ constexpr bool kBakesInChild = false;
 #else
 constexpr bool kBakesInChild = true;
 #endif
+#ifdef __SANITIZE_ADDRESS__         // which keeps what is freed
+constexpr double kGrowthMax = 160;  // MiB; 135 seen
+#else
+constexpr double kGrowthMax = 130;  // 77 seen
+#endif
 
 TEST_CASE("memory stays near the largest tensor, not near the model" *
           doctest::skip(!kBakesInChild)) {
@@ -144,7 +149,7 @@ TEST_CASE("memory stays near the largest tensor, not near the model" *
   ::close(grown[1]);
   MESSAGE("grew by " << growth << " MiB");
   CHECK(growth > 0);
-  CHECK(growth < 160);  // 77, and 135 under AddressSanitizer, which keeps what is freed
+  CHECK(growth < kGrowthMax);
 }
 
 }  // namespace
